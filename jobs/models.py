@@ -1,0 +1,158 @@
+"""Job, EventAction (auto-export) and Transfer: everything that moves bytes, and the receipt of what was moved."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import CheckConstraint, Q
+from django.utils import timezone
+
+from marketplace.core.ids import new_id
+from marketplace.core.models import Organization, StorageConnection
+from publishers.models import Asset, DataSet, ProductDataSet, Revision
+
+
+class JobType(models.TextChoices):
+    IMPORT_ASSETS_FROM_S3 = "IMPORT_ASSETS_FROM_S3", "Import from S3"
+    IMPORT_ASSET_FROM_SIGNED_URL = "IMPORT_ASSET_FROM_SIGNED_URL", "Import from a signed upload"
+    # AWS Data Exchange has no import from a plain URL; ours, for the portal and /api.
+    IMPORT_ASSET_FROM_URL = "IMPORT_ASSET_FROM_URL", "Import from a URL"
+    EXPORT_REVISIONS_TO_S3 = "EXPORT_REVISIONS_TO_S3", "Export to S3"
+
+
+class JobState(models.TextChoices):
+    WAITING = "WAITING", "Waiting"
+    IN_PROGRESS = "IN_PROGRESS", "Running"
+    COMPLETED = "COMPLETED", "Completed"
+    ERROR = "ERROR", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+    TIMED_OUT = "TIMED_OUT", "Timed out"
+
+
+FINAL_STATES = (JobState.COMPLETED, JobState.ERROR, JobState.CANCELLED, JobState.TIMED_OUT)
+
+
+class EventAction(models.Model):
+    """Auto-export: each revision published to an entitled data set goes to a bucket under a key pattern."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="event_actions")
+    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, related_name="event_actions")
+    connection = models.ForeignKey(StorageConnection, on_delete=models.PROTECT, related_name="event_actions")
+    key_pattern = models.CharField(max_length=1024)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product_data_set", "connection", "key_pattern"],
+                condition=Q(deleted_at=None),
+                name="auto_export_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_data_set_id} to {self.connection_id}"
+
+
+class Job(models.Model):
+    """One import or export. It always reaches a final state; progress is counted in objects and bytes."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
+    type = models.CharField(max_length=40, choices=JobType.choices)
+    state = models.CharField(max_length=11, choices=JobState.choices, default=JobState.WAITING)
+    request = models.JSONField(default=dict)  # what was asked for, by our own names; never a credential
+    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="jobs")
+    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="jobs")
+    connection = models.ForeignKey(StorageConnection, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
+    event_action = models.ForeignKey(EventAction, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
+    created_by_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    run = models.IntegerField(default=0)  # 1 at the first start, +1 with each Retry
+    errors = models.JSONField(default=list)  # [{"code", "message", "resource_type", "resource_id"}]
+    objects_total = models.IntegerField(default=0)
+    objects_done = models.IntegerField(default=0)
+    bytes_total = models.BigIntegerField(default=0)
+    bytes_done = models.BigIntegerField(default=0)
+    bytes_moving = models.BigIntegerField(default=0)  # of objects under way; a display, never a fact
+
+    class Meta:
+        constraints = [
+            # One job per auto-export and revision, whatever is delivered twice or raced.
+            models.UniqueConstraint(fields=["event_action", "revision"], name="one_job_per_auto_export_and_revision"),
+            CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
+            CheckConstraint(condition=Q(type__in=JobType.values), name="job_type_known"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="job_by_organization"),
+            models.Index(fields=["product_data_set", "-created_at"], name="job_by_published_set"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}: {self.state}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL_STATES
+
+    @property
+    def is_export(self) -> bool:
+        return self.type == JobType.EXPORT_REVISIONS_TO_S3
+
+    @property
+    def bytes_seen(self) -> int:
+        """Return how many bytes have moved so far, objects under way included."""
+        return min(self.bytes_done + self.bytes_moving, self.bytes_total) if self.bytes_total else self.bytes_moving
+
+    @property
+    def cause(self) -> str:
+        """Return why the job failed, in a sentence; empty when it did not."""
+        first: dict[str, Any] = self.errors[0] if self.errors else {}
+        return str(first.get("message", ""))
+
+
+class TransferState(models.TextChoices):
+    PENDING = "PENDING", "Waiting"
+    DONE = "DONE", "Delivered"
+    FAILED = "FAILED", "Failed"
+
+
+class Transfer(models.Model):
+    """One object of a job: what is to be moved, and, once DONE, the receipt. Partitioned by month of the job.
+
+    (job, number) names it; (job, key) is unique too, so that two assets never land on one key.
+    """
+
+    pk = models.CompositePrimaryKey("job_created_at", "job_id", "number")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="transfers")
+    job_created_at = models.DateTimeField()
+    number = models.IntegerField()
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers")
+    key = models.CharField(max_length=1100)  # object key at the other side
+    name = models.CharField(max_length=1024)  # asset name
+    state = models.CharField(max_length=7, choices=TransferState.choices, default=TransferState.PENDING)
+    size_bytes = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    etag = models.CharField(max_length=64, blank=True)
+    method = models.CharField(max_length=12, blank=True)  # copy, stream, found: how the bytes came to be there
+    verified_by = models.CharField(max_length=12, blank=True)  # etag, checksum, read-back
+    attempts = models.IntegerField(default=0)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job_created_at", "job", "key"], name="transfer_key_once"),
+            CheckConstraint(condition=Q(state__in=TransferState.values), name="transfer_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.state}"

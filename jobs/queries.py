@@ -1,0 +1,66 @@
+"""Jobs, auto-exports and receipts, as the organization that made them and as the publisher sees them."""
+
+from django.db.models import QuerySet
+
+from marketplace.core.errors import NotFound
+from marketplace.core.models import Organization
+from jobs.models import EventAction, Job, JobType, Transfer
+
+_RELATED = ("data_set", "product_data_set__product__owner", "revision", "connection", "event_action", "organization")
+
+
+def list_jobs(*, organization: Organization) -> QuerySet[Job]:
+    """Return an organization's jobs, newest first."""
+    return Job.objects.filter(organization=organization).select_related(*_RELATED).order_by("-created_at", "-pk")
+
+
+def get_job(*, organization: Organization, job_id: str) -> Job:
+    """Raise NotFound alike for a job that is missing and for one that is somebody else's."""
+    try:
+        return list_jobs(organization=organization).get(pk=job_id)
+    except Job.DoesNotExist:
+        raise NotFound("JOB", job_id) from None
+
+
+def list_deliveries(*, organization: Organization) -> QuerySet[Job]:
+    """Return an organization's exports, newest first."""
+    return list_jobs(organization=organization).filter(type=JobType.EXPORT_REVISIONS_TO_S3)
+
+
+def list_deliveries_of_publisher(*, owner: Organization) -> QuerySet[Job]:
+    """Return the exports of an owner's data by others, newest first: the publisher's side of the receipts."""
+    return (
+        Job.objects.filter(type=JobType.EXPORT_REVISIONS_TO_S3, product_data_set__product__owner=owner)
+        .select_related(*_RELATED)
+        .order_by("-created_at", "-pk")
+    )
+
+
+def get_delivery_of_publisher(*, owner: Organization, job_id: str) -> Job:
+    """Raise NotFound alike for a delivery that is missing and for one of somebody else's data."""
+    try:
+        return list_deliveries_of_publisher(owner=owner).get(pk=job_id)
+    except Job.DoesNotExist:
+        raise NotFound("JOB", job_id) from None
+
+
+def list_transfers(*, job: Job) -> QuerySet[Transfer]:
+    """Return the objects of a job in their order; with state DONE they are its receipt."""
+    return Transfer.objects.filter(job=job, job_created_at=job.created_at).select_related("asset").order_by("number")
+
+
+def list_event_actions(*, organization: Organization) -> QuerySet[EventAction]:
+    """Return an organization's auto-exports, newest first."""
+    return (
+        EventAction.objects.filter(organization=organization, deleted_at=None)
+        .select_related("product_data_set__data_set", "product_data_set__product__owner", "connection")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def get_event_action(*, organization: Organization, event_action_id: str) -> EventAction:
+    """Raise NotFound alike for an auto-export that is missing and for one that is somebody else's."""
+    try:
+        return list_event_actions(organization=organization).get(pk=event_action_id)
+    except EventAction.DoesNotExist:
+        raise NotFound("EVENT_ACTION", event_action_id) from None

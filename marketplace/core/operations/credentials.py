@@ -1,0 +1,116 @@
+"""Create, use and revoke API tokens and access keys."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from marketplace.core import audit, crypto, scopes, tokens
+from marketplace.core.actors import Actor
+from marketplace.core.errors import Denied, Invalid
+from marketplace.core.models import AccessKey, ApiToken, Membership, UsedSignature
+
+DEFAULT_LIFE = timedelta(days=90)
+LONGEST_LIFE = timedelta(days=366)
+
+
+class SignatureReplayed(Denied):
+    message = "This signature was already used. Sign the request again."
+
+
+@transaction.atomic
+def create_api_token(
+    *,
+    membership: Membership,
+    name: str,
+    wanted_scopes: list[str],
+    actor: Actor,
+    at: datetime,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """Create a token and return it with its text, which is shown once and never again.
+
+    Raises Invalid for unknown scopes, scopes beyond the member's role, or a life over 366 days.
+    """
+    expires_at = expires_at or at + DEFAULT_LIFE
+    if not name.strip() or len(name) > 120:
+        raise Invalid("Give the token a name of 1 to 120 characters.", field="name")
+    unknown = sorted(set(wanted_scopes) - scopes.ALL)
+    if unknown:
+        raise Invalid(f"Unknown scopes: {', '.join(unknown)}. Known: {', '.join(scopes.SCOPES)}.", field="scopes")
+    beyond = sorted(set(wanted_scopes) - scopes.allowed(membership))
+    if beyond:
+        raise Invalid(f"Your role {membership.role} cannot give: {', '.join(beyond)}.", field="scopes")
+    if not wanted_scopes:
+        raise Invalid("Choose at least one scope.", field="scopes")
+    if not at < expires_at <= at + LONGEST_LIFE:
+        raise Invalid("The expiry must lie in the future and within 366 days.", field="expires_at")
+    text = tokens.new_token("t")
+    token = ApiToken.objects.create(
+        organization=membership.organization,
+        user=membership.user,
+        name=name.strip(),
+        hint=text[: tokens.HINT_LENGTH],
+        digest=tokens.digest(text),
+        scopes=sorted(set(wanted_scopes)),
+        created_at=at,
+        expires_at=expires_at,
+    )
+    audit.record("api_token.created", actor=actor, subject=token, detail={"scopes": token.scopes, "name": token.name})
+    return token, text
+
+
+@transaction.atomic
+def revoke_api_token(*, token: ApiToken, actor: Actor, at: datetime) -> None:
+    """End a token; the next request with it is refused. Revoking twice changes nothing."""
+    if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=at):
+        audit.record("api_token.revoked", actor=actor, subject=token)
+
+
+@transaction.atomic
+def create_access_key(*, membership: Membership, name: str, actor: Actor, at: datetime) -> tuple[AccessKey, str]:
+    """Create a key pair for SigV4 and return it with its secret, which is shown once and never again."""
+    if not name.strip() or len(name) > 120:
+        raise Invalid("Give the key a name of 1 to 120 characters.", field="name")
+    secret = tokens.new_secret()
+    key = AccessKey(
+        organization=membership.organization,
+        user=membership.user,
+        name=name.strip(),
+        access_key_id=tokens.new_access_key_id(),
+        created_at=at,
+    )
+    key.sealed_secret = crypto.seal(secret, **_place(key))
+    key.save(force_insert=True)
+    audit.record("access_key.created", actor=actor, subject=key, detail={"name": key.name})
+    return key, secret
+
+
+@transaction.atomic
+def revoke_access_key(*, key: AccessKey, actor: Actor, at: datetime) -> None:
+    """End a key pair; the next request with it is refused. Revoking twice changes nothing."""
+    if AccessKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=at):
+        audit.record("access_key.revoked", actor=actor, subject=key)
+
+
+def open_access_key_secret(key: AccessKey) -> str:
+    """Return the secret for verifying a signature."""
+    return crypto.unseal(key.sealed_secret, **_place(key))
+
+
+def _place(key: AccessKey) -> dict[str, str]:
+    return {"table": "core_accesskey", "column": "secret", "row": key.pk, "organization": key.organization_id}
+
+
+def note_use(credential: ApiToken | AccessKey, *, at: datetime) -> None:
+    """Record when a credential was last used, at most once a minute."""
+    if credential.last_used_at is None or at - credential.last_used_at > timedelta(minutes=1):
+        type(credential).objects.filter(pk=credential.pk).update(last_used_at=at)
+
+
+def spend_signature(signature: str, *, expires_at: datetime) -> None:
+    """Use a signature once. Raises SignatureReplayed when its row is already there."""
+    try:
+        with transaction.atomic():
+            UsedSignature.objects.create(signature=signature, expires_at=expires_at)
+    except IntegrityError:
+        raise SignatureReplayed from None

@@ -1,0 +1,19 @@
+"""Memberships and organizations as their members see them."""
+
+from django.db.models import QuerySet
+
+from marketplace.core.errors import NotFound
+from marketplace.core.models import Membership, Organization, User
+
+
+def list_memberships(*, user: User) -> QuerySet[Membership]:
+    """Return the memberships of a user, oldest first."""
+    return Membership.objects.filter(user=user).select_related("organization", "user").order_by("created_at", "pk")
+
+
+def get_organization_by_account(account_id: str) -> Organization:
+    """Raises NotFound."""
+    try:
+        return Organization.objects.get(account_id=account_id)
+    except Organization.DoesNotExist:
+        raise NotFound("ACCOUNT", account_id) from None

@@ -1,0 +1,36 @@
+"""Scopes of API tokens, and what each role may do."""
+
+from marketplace.core.errors import Denied
+from marketplace.core.models import Membership, Role
+
+#: scope -> what it allows, in words
+SCOPES: dict[str, str] = {
+    "catalogue:read": "Search the catalogue and read product pages",
+    "publish:read": "See own data sets, revisions, products",
+    "publish:write": "Create and change data sets, revisions, products; import and finalize",
+    "subscriptions:read": "See entitlements, deliveries and receipts",
+    "subscriptions:write": "Subscribe, set up storage connections and auto-exports, export",
+    "data:read": "Read rows and download files of entitled data",
+    "keys:write": "Create and revoke tokens and access keys",
+}
+ALL = frozenset(SCOPES)
+_READ = frozenset({"catalogue:read", "publish:read", "subscriptions:read"})
+ROLE_SCOPES: dict[str, frozenset[str]] = {
+    Role.OWNER: ALL,
+    Role.ADMIN: ALL,
+    Role.PUBLISHER: _READ | {"publish:write"},
+    Role.SUBSCRIBER: _READ | {"subscriptions:write", "data:read"},
+    Role.BILLING: _READ,
+    Role.VIEWER: _READ,
+}
+
+
+def allowed(membership: Membership) -> frozenset[str]:
+    """Return the scopes of a member's role."""
+    return ROLE_SCOPES.get(membership.role, frozenset())
+
+
+def require(held: frozenset[str], scope: str) -> None:
+    """Raise Denied unless the scope is held."""
+    if scope not in held:
+        raise Denied(f"This needs the permission {scope!r} ({SCOPES[scope].lower()}), which you do not have.")

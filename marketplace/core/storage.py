@@ -1,0 +1,395 @@
+"""The gateway to object stores: our vault, and the buckets that organizations connect. Only this module imports boto3."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from django.conf import settings
+
+from marketplace.core import crypto, egress
+from marketplace.core.errors import Invalid
+from marketplace.core.models import StorageConnection
+
+MIB = 1024 * 1024
+#: One GET read, and one part of a streamed upload.
+CHUNK = 1 * MIB
+PART = 16 * MIB
+#: S3 refuses a CopyObject above 5 GB; larger objects are copied in parts of 256 MB.
+COPY_LIMIT = 5 * 10**9
+COPY_PART = 256 * MIB
+PRESIGNED_S = 300
+
+
+class StorageFault(Exception):
+    """An object store did not do what was asked; `cause` is one word, the text is a sentence for people."""
+
+    def __init__(self, cause: str, sentence: str) -> None:
+        self.cause = cause
+        super().__init__(sentence)
+
+    @property
+    def is_temporary(self) -> bool:
+        """Return True when trying again later may help."""
+        return self.cause in {"unreachable", "busy"}
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What HEAD says of an object."""
+
+    size_bytes: int
+    etag: str
+    content_type: str
+    sha256: str  # hexadecimal, empty when the store keeps none
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Digests over all bytes of an object, in hexadecimal."""
+
+    size_bytes: int
+    sha256: str
+    md5: str
+
+
+def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
+    """Return the fault with a sentence that says what is wrong and what to do."""
+    host = urlsplit(endpoint).netloc
+    if isinstance(error, egress.AddressRefused):
+        return StorageFault("refused", error.message)
+    if isinstance(error, EndpointConnectionError) or not isinstance(error, ClientError):
+        return StorageFault("unreachable", f"The endpoint {host} cannot be reached. Check the URL and that the store is running.")
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code == "NoSuchBucket":
+        return StorageFault("no_bucket", f"The bucket {bucket} does not exist at {host}. Create it, or correct its name.")
+    if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
+        return StorageFault("no_object", f"The object does not exist in the bucket {bucket}.")
+    if code == "InvalidAccessKeyId":
+        return StorageFault("unauthorized", f"{host} does not know this access key id. Check it, or make a new key.")
+    if code == "SignatureDoesNotMatch":
+        return StorageFault("unauthorized", f"{host} refused the signature: the secret access key is wrong.")
+    if status in {401, 403}:
+        return StorageFault("unauthorized", f"The key may not do this in the bucket {bucket}. Allow it to put, get and delete objects.")
+    if status in {412, 409}:
+        return StorageFault("exists", f"The object exists already in the bucket {bucket}.")
+    if status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout"}:
+        return StorageFault("busy", f"{host} is busy ({code or status}).")
+    return StorageFault("rejected", f"{host} refused the request: {code or status}.")
+
+
+class Bucket:
+    """One bucket at one endpoint under one key. Methods raise StorageFault; they are safe to use from many threads."""
+
+    def __init__(
+        self, *, endpoint_url: str, region: str, name: str, access_key_id: str, secret: str, is_ours: bool, part: int = PART
+    ) -> None:
+        self.endpoint_url = endpoint_url.rstrip("/")
+        self.region = region
+        self.name = name
+        self.is_ours = is_ours
+        self.part_bytes = part
+        client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name=region,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret,
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                connect_timeout=10,
+                read_timeout=120,
+                retries={"max_attempts": 3, "mode": "standard"},
+                max_pool_connections=16,
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                proxies={},
+            ),
+        )
+        self.client: Any = client if is_ours else egress.guard_botocore(client)
+
+    def __repr__(self) -> str:
+        return f"Bucket({self.name} at {urlsplit(self.endpoint_url).netloc})"
+
+    def _call(self, method: str, **parameters: Any) -> Any:
+        try:
+            return getattr(self.client, method)(Bucket=self.name, **parameters)
+        except (ClientError, BotoCoreError, OSError, egress.AddressRefused) as error:
+            raise explain(error, bucket=self.name, endpoint=self.endpoint_url) from error
+
+    def shares_store_with(self, other: "Bucket") -> bool:
+        """Return True when the other bucket lives at the same endpoint, so that a server-side copy can work."""
+        return self.endpoint_url == other.endpoint_url
+
+    # --- small objects ----------------------------------------------------------------------------------------------
+    def put(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> str:
+        """Write a small object and return its ETag."""
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        answer = self._call("put_object", Key=key, Body=body, ContentType=content_type, ChecksumSHA256=digest)
+        return str(answer["ETag"]).strip('"')
+
+    def delete(self, key: str) -> None:
+        """Delete an object; deleting one that is not there is no error."""
+        self._call("delete_object", Key=key)
+
+    def head(self, key: str) -> ObjectInfo:
+        """Return size, ETag and type. Raises StorageFault("no_object") when there is none."""
+        answer = self._call("head_object", Key=key, ChecksumMode="ENABLED")
+        checksum = answer.get("ChecksumSHA256", "")
+        return ObjectInfo(
+            size_bytes=int(answer["ContentLength"]),
+            etag=str(answer["ETag"]).strip('"'),
+            content_type=answer.get("ContentType", ""),
+            sha256=base64.b64decode(checksum).hex() if checksum and "-" not in checksum else "",
+        )
+
+    def find(self, key: str) -> ObjectInfo | None:
+        """Return what `head` returns, or None when there is no such object."""
+        try:
+            return self.head(key)
+        except StorageFault as fault:
+            if fault.cause == "no_object":
+                return None
+            raise
+
+    def list_keys(self, prefix: str = "", *, limit: int = 1000) -> list[str]:
+        """Return up to `limit` keys below a prefix, in the store's order."""
+        answer = self._call("list_objects_v2", Prefix=prefix, MaxKeys=min(limit, 1000))
+        return [entry["Key"] for entry in answer.get("Contents", [])]
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+    def read(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes in chunks of 1 MiB."""
+        body = self._call("get_object", Key=key)["Body"]
+        try:
+            while chunk := body.read(CHUNK):
+                yield chunk
+        except Exception as error:
+            raise explain(error, bucket=self.name, endpoint=self.endpoint_url) from error
+        finally:
+            body.close()
+
+    def digest(self, key: str, *, progress: Any = None) -> Digests:
+        """Read an object once and return its digests; `progress(bytes_read)` is called per chunk."""
+        sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+        for chunk in self.read(key):
+            sha256.update(chunk)
+            md5.update(chunk)
+            size += len(chunk)
+            if progress is not None:
+                progress(size)
+        return Digests(size, sha256.hexdigest(), md5.hexdigest())
+
+    # --- writing streams --------------------------------------------------------------------------------------------
+    def write(self, key: str, chunks: Iterator[bytes], *, content_type: str, ensure: Any = None) -> tuple[str, Digests]:
+        """Write a stream of unknown length as parts of 16 MiB, each with its checksum; return (ETag, digests).
+
+        At most two parts are in memory. `ensure()` is called before each part and before completion, and may raise to
+        stop; the open upload is then aborted and nothing stands in the bucket.
+        """
+        sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+        parts: list[dict[str, Any]] = []
+        upload_id = ""
+        buffer = bytearray()
+
+        def send(last: bool) -> None:
+            nonlocal upload_id
+            if ensure is not None:
+                ensure()
+            body = bytes(buffer)
+            buffer.clear()
+            checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            if last and not upload_id:
+                answer = self._call("put_object", Key=key, Body=body, ContentType=content_type, ChecksumSHA256=checksum)
+                parts.append({"ETag": answer["ETag"]})
+                return
+            if not upload_id:
+                created = self._call("create_multipart_upload", Key=key, ContentType=content_type, ChecksumAlgorithm="SHA256")
+                upload_id = created["UploadId"]
+            number = len(parts) + 1
+            answer = self._call(
+                "upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=body, ChecksumSHA256=checksum
+            )
+            parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
+
+        try:
+            for chunk in chunks:
+                sha256.update(chunk)
+                md5.update(chunk)
+                size += len(chunk)
+                buffer += chunk
+                if len(buffer) >= self.part_bytes:
+                    send(last=False)
+            if buffer or not parts:
+                send(last=True)
+            if ensure is not None:
+                ensure()
+            etag = str(parts[0]["ETag"])
+            if upload_id:
+                etag = self.complete_upload(key, upload_id, parts)
+        except BaseException:
+            if upload_id:
+                self.abort_upload(key, upload_id)
+            raise
+        return etag.strip('"'), Digests(size, sha256.hexdigest(), md5.hexdigest())
+
+    # --- multi-part uploads of others -------------------------------------------------------------------------------
+    def create_upload(self, key: str, *, content_type: str) -> str:
+        """Open a multi-part upload and return its id."""
+        return str(self._call("create_multipart_upload", Key=key, ContentType=content_type)["UploadId"])
+
+    def uploaded_parts(self, key: str, upload_id: str) -> list[dict[str, Any]]:
+        """Return the parts that the store has: PartNumber, ETag, Size. Raises StorageFault("no_object") when it is gone."""
+        parts: list[dict[str, Any]] = []
+        marker = 0
+        while True:
+            answer = self._call("list_parts", Key=key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000)
+            parts += [{"PartNumber": p["PartNumber"], "ETag": p["ETag"], "Size": p["Size"]} for p in answer.get("Parts", [])]
+            if not answer.get("IsTruncated"):
+                return parts
+            marker = answer["NextPartNumberMarker"]
+
+    def complete_upload(self, key: str, upload_id: str, parts: list[dict[str, Any]]) -> str:
+        """Make the object out of its parts and return its ETag."""
+        chosen = [{k: v for k, v in part.items() if k in {"PartNumber", "ETag", "ChecksumSHA256"}} for part in parts]
+        answer = self._call("complete_multipart_upload", Key=key, UploadId=upload_id, MultipartUpload={"Parts": chosen})
+        return str(answer["ETag"]).strip('"')
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Drop an open upload; one that is gone is no error."""
+        try:
+            self._call("abort_multipart_upload", Key=key, UploadId=upload_id)
+        except StorageFault:
+            return
+
+    # --- copying ----------------------------------------------------------------------------------------------------
+    def copy_from(self, source: "Bucket", source_key: str, key: str, *, size_bytes: int, ensure: Any = None) -> str:
+        """Copy an object within the store, server-side, and return the new ETag; above 5 GB in parts of 256 MB."""
+        if ensure is not None:
+            ensure()
+        origin = {"Bucket": source.name, "Key": source_key}
+        if size_bytes <= COPY_LIMIT:
+            answer = self._call("copy_object", Key=key, CopySource=origin, MetadataDirective="COPY")
+            return str(answer["CopyObjectResult"]["ETag"]).strip('"')
+        upload_id = self._call("create_multipart_upload", Key=key)["UploadId"]
+        try:
+            parts = []
+            for number, start in enumerate(range(0, size_bytes, COPY_PART), start=1):
+                if ensure is not None:
+                    ensure()
+                end = min(start + COPY_PART, size_bytes) - 1
+                answer = self._call(
+                    "upload_part_copy",
+                    Key=key,
+                    UploadId=upload_id,
+                    PartNumber=number,
+                    CopySource=origin,
+                    CopySourceRange=f"bytes={start}-{end}",
+                )
+                parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+            return self.complete_upload(key, upload_id, parts)
+        except BaseException:
+            self.abort_upload(key, upload_id)
+            raise
+
+    # --- URLs for browsers and clients ------------------------------------------------------------------------------
+    def _presign(self, method: str, parameters: dict[str, Any], seconds: int) -> str:
+        return str(self.client.generate_presigned_url(method, Params={"Bucket": self.name} | parameters, ExpiresIn=seconds))
+
+    def presign_get(self, key: str, *, filename: str, seconds: int = PRESIGNED_S) -> str:
+        """Return a URL to download one object as an attachment; at most 300 s."""
+        disposition = f"attachment; filename*=UTF-8''{quote(filename.rsplit('/', 1)[-1], safe='')}"
+        return self._presign(
+            "get_object",
+            {"Key": key, "ResponseContentDisposition": disposition, "ResponseCacheControl": "no-store",
+             "ResponseContentType": "application/octet-stream"},
+            min(seconds, PRESIGNED_S),
+        )  # fmt: skip
+
+    def presign_part(self, key: str, upload_id: str, number: int, *, seconds: int = 3600) -> str:
+        """Return a URL to put one part of an open upload."""
+        return self._presign("upload_part", {"Key": key, "UploadId": upload_id, "PartNumber": number}, seconds)
+
+    def presign_put(self, key: str, *, md5: str, seconds: int = 3600) -> str:
+        """Return a URL to put one object whose Content-MD5 (base64) is fixed by the signature."""
+        return self._presign("put_object", {"Key": key, "ContentMD5": md5}, seconds)
+
+
+@lru_cache(maxsize=1)
+def vault() -> Bucket:
+    """Return the bucket that holds every asset under our keys."""
+    return Bucket(
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        region=settings.S3_REGION,
+        name=settings.S3_VAULT_BUCKET,
+        access_key_id=settings.S3_ACCESS_KEY_ID,
+        secret=settings.S3_SECRET_ACCESS_KEY,
+        is_ours=True,
+    )
+
+
+@lru_cache(maxsize=1)
+def public_vault() -> Bucket:
+    """Return the vault as browsers see it: presigned URLs are bound to the host name that they are signed for."""
+    return Bucket(
+        endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
+        region=settings.S3_REGION,
+        name=settings.S3_VAULT_BUCKET,
+        access_key_id=settings.S3_ACCESS_KEY_ID,
+        secret=settings.S3_SECRET_ACCESS_KEY,
+        is_ours=True,
+    )
+
+
+def sealing_place(connection: StorageConnection) -> dict[str, str]:
+    """Return the place that a connection's secret is sealed for."""
+    return {
+        "table": "core_storageconnection",
+        "column": "secret",
+        "row": connection.pk,
+        "organization": connection.organization_id,
+    }
+
+
+def bucket_of(connection: StorageConnection) -> Bucket:
+    """Return the bucket of a connection under the organization's own key, behind the egress gate."""
+    return Bucket(
+        endpoint_url=connection.endpoint_url,
+        region=connection.region,
+        name=connection.bucket,
+        access_key_id=connection.access_key_id,
+        secret=crypto.unseal(connection.sealed_secret, **sealing_place(connection)),
+        is_ours=False,
+    )
+
+
+def as_operator(bucket: Bucket) -> Bucket:
+    """Return the same bucket under our own key, for server-side copies out of the vault within our own store.
+
+    Only for a bucket whose owner has just proved, with the owner's own key, the right to write there.
+    """
+    if bucket.endpoint_url != settings.S3_ENDPOINT_URL.rstrip("/"):
+        raise ValueError("Only buckets of our own store can be written under our key.")
+    return Bucket(
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        region=settings.S3_REGION,
+        name=bucket.name,
+        access_key_id=settings.S3_ACCESS_KEY_ID,
+        secret=settings.S3_SECRET_ACCESS_KEY,
+        is_ours=True,
+    )
+
+
+def refuse_own_bucket(*, endpoint_url: str, bucket: str) -> None:
+    """Raise Invalid for the buckets of the exchange itself."""
+    ours = {urlsplit(settings.S3_ENDPOINT_URL).netloc, urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc}
+    if urlsplit(endpoint_url).netloc in ours and bucket in {settings.S3_VAULT_BUCKET, settings.S3_MEDIA_BUCKET}:
+        raise Invalid("This bucket belongs to the exchange itself. Choose one of your own.", field="bucket")

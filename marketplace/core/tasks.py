@@ -1,0 +1,86 @@
+"""What the broker may ask of a worker, and the core's own work."""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from marketplace.core import hints, partitions, work
+from marketplace.core.models import IdempotencyRecord, RateCounter, UsedSignature, WorkItem
+from marketplace.core.models.work import WorkState
+
+logger = logging.getLogger(__name__)
+_last_consumed = time.monotonic()
+
+
+def beat(name: str) -> None:
+    """Write the heartbeat row of a worker or scheduler, by the database clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_worker_heartbeat (name, beat_at) VALUES (%s, now())"
+            " ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at",
+            [name],
+        )
+
+
+@shared_task(name=hints.TASK)
+def run_due_work() -> None:
+    """Run what is due."""
+    global _last_consumed
+    _last_consumed = time.monotonic()
+    work.run_due()
+
+
+@shared_task(name=hints.BEAT)
+def consume_beat() -> None:
+    """Show that messages still arrive here."""
+    global _last_consumed
+    _last_consumed = time.monotonic()
+
+
+def _keep(name: str) -> None:
+    """Renew leases and beat. A worker that neither works nor receives messages falls silent and is then replaced."""
+    while True:
+        try:
+            close_old_connections()
+            work.renew_held()
+            if work.is_busy() or time.monotonic() - _last_consumed < 30:
+                beat(name)
+        except Exception:  # noqa: BLE001 - the database may be restarting
+            logger.warning("heartbeat could not be written")
+            connection.close()
+        time.sleep(min(10, work.RENEW_S))
+
+
+@worker_ready.connect
+def take_over(**_: Any) -> None:
+    """Start the keeper, and free what an earlier process of the same name had claimed."""
+    name = work.worker_name()
+    if name != "unnamed":
+        freed = work.release_leases(name)
+        if freed:
+            logger.info("took over work", extra={"fields": {"worker": name, "rows": freed}})
+    threading.Thread(target=_keep, args=(name,), name="keeper", daemon=True).start()
+    hints.send()
+
+
+@work.task("core.prepare_partitions")
+def prepare_partitions(**_: object) -> None:
+    """Make the partitions of the coming months."""
+    partitions.prepare(timezone.now().date())
+
+
+@work.task("core.forget_old_rows")
+def forget_old_rows(**_: object) -> None:
+    """Delete finished work, spent signatures, old answers and counters."""
+    now = timezone.now()
+    WorkItem.objects.filter(state=WorkState.DONE, finished_at__lt=now - timedelta(days=7)).delete()
+    UsedSignature.objects.filter(expires_at__lt=now).delete()
+    IdempotencyRecord.objects.filter(created_at__lt=now - timedelta(hours=24)).delete()
+    RateCounter.objects.filter(window_until__lt=now).delete()

@@ -1,0 +1,280 @@
+"""Settings of Entrepot; every value that differs between installations comes from the environment."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+
+from marketplace.settings.environment import Environment
+
+env = Environment()
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+# --- where this installation lives -----------------------------------------------------------------------------------
+PUBLIC_URL = env.url("PUBLIC_URL", "http://127.0.0.1:8000")
+_public = urlsplit(PUBLIC_URL)
+#: Plain http is for loopback and test installations only; production refuses to run without TLS in front.
+INSECURE_TRANSPORT = env.flag("INSECURE_TRANSPORT")
+SECRET_KEY = env.text("SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = [_public.hostname or "", *env.words("ALLOWED_HOSTS")]
+if INSECURE_TRANSPORT:
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- branding --------------------------------------------------------------------------------------------------------
+SITE_NAME = env.text("SITE_NAME", "Entrepot")
+SITE_HUE = env.number("SITE_HUE", 262, least=0, most=360)
+SITE_LOGO = env.text("SITE_LOGO", "img/logo.svg")
+CURRENCY = env.text("CURRENCY", "EUR")
+
+# --- the parts -------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", "-c jit=off -c timezone=UTC -c lock_timeout=30s")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+BROKER_URL = env.text("BROKER_URL")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.text("CACHE_URL", BROKER_URL)}}
+
+S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
+#: The host name that browsers and subscribers see; presigned URLs are bound to it.
+S3_PUBLIC_ENDPOINT_URL = env.url("S3_PUBLIC_ENDPOINT_URL", S3_ENDPOINT_URL)
+S3_REGION = env.text("S3_REGION", "us-east-1")
+S3_ACCESS_KEY_ID = env.text("S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = env.text("S3_SECRET_ACCESS_KEY")
+S3_VAULT_BUCKET = env.text("S3_VAULT_BUCKET")
+S3_MEDIA_BUCKET = env.text("S3_MEDIA_BUCKET", f"{S3_VAULT_BUCKET}-media")
+#: host:port pairs that outbound calls may reach although they are private or not on https; see core/egress.py
+EGRESS_ALLOWLIST = env.words("EGRESS_ALLOWLIST")
+CACHE_DIRECTORY = Path(env.text("CACHE_DIRECTORY", "/var/cache/entrepot"))
+ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
+
+# --- limits of this installation (defaults as AWS Data Exchange) ---------------------------------------------------------
+QUOTAS = {
+    "Products per account": 50,
+    "Data sets per account": 3000,
+    "Data sets per product": 25,
+    "Revisions per data set": 10000,
+    "Assets per revision": 10000,
+    "Assets per import job from Amazon S3": 100,
+    "Asset size in GB": 100,
+    "Event actions per account": 50,
+    "Auto export event actions per data set": 5,
+}
+
+# --- applications, top layer first ------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "marketplace.console",
+    "marketplace.storefront",
+    "dataapi",
+    "jobs",
+    "subscriptions",
+    "publishers",
+    "marketplace.core",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_cotton",
+    "django_htmx",
+    "drf_spectacular",
+    "pgtrigger",
+    "rest_framework",
+    "storages",
+]
+MIDDLEWARE = [
+    "marketplace.core.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "marketplace.core.middleware.MemberMiddleware",
+    "marketplace.core.pages.RefusalMiddleware",
+]
+ROOT_URLCONF = "marketplace.urls"
+WSGI_APPLICATION = "marketplace.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "marketplace.core.context.site",
+            ],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django_cotton.cotton_loader.Loader",
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+            "builtins": ["django_cotton.templatetags.cotton", "marketplace.core.templatetags.ui"],
+        },
+    }
+]
+FORM_RENDERER = "marketplace.core.forms.FormRenderer"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+
+# --- people ------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "core.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/home"
+LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "marketplace.console.accounts.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "marketplace.console.forms.SignupForm"}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", "optional")
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/5m/ip,10/5m/key", "signup": "20/m/ip", "reset_password": "5/d/key"}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = False
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env.text("EMAIL_HOST", "-") != "-" else "django.core.mail.backends.console.EmailBackend"
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Entrepot <no-reply@localhost>")
+
+# --- browsers ------------------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = False  # the proxy in front answers plain http; behind it every request is https
+SECURE_PROXY_SSL_HEADER = None if INSECURE_TRANSPORT else ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 0 if INSECURE_TRANSPORT else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_TRANSPORT
+SECURE_HSTS_PRELOAD = not INSECURE_TRANSPORT
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_TRANSPORT
+SESSION_COOKIE_NAME = "entrepot-session" if INSECURE_TRANSPORT else "__Host-session"
+CSRF_COOKIE_NAME = "entrepot-csrf" if INSECURE_TRANSPORT else "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True
+PERMISSIONS_POLICY: dict[str, list[str]] = {name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")}
+_storage = "{0.scheme}://{0.netloc}".format(urlsplit(S3_PUBLIC_ENDPOINT_URL))
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", _storage],
+        "connect-src": [SELF, _storage],
+        "font-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "build" / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_MEDIA_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL,
+            "region_name": S3_REGION,
+            "access_key": S3_ACCESS_KEY_ID,
+            "secret_key": S3_SECRET_ACCESS_KEY,
+            "addressing_style": "path",
+            "file_overwrite": False,
+            "querystring_expire": 300,
+        },
+    },
+    "staticfiles": {"BACKEND": "marketplace.core.staticfiles.StaticStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+# --- interfaces for programs ------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "marketplace.console.api.authentication.MachineAuthentication",
+        "marketplace.console.api.authentication.MemberSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["marketplace.console.api.authentication.IsMember"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "marketplace.console.api.problems.answer_problem",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} marketplace API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# --- work: which fact wakes which task, and what runs by the clock ---------------------------------------------------------
+#: event name -> tasks; the one page where all reactions across applications can be read
+EVENT_ROUTES: dict[str, list[str]] = {
+    "revision.finalized": ["publishers.publish_revision"],
+    "revision.published": ["jobs.start_auto_exports"],
+    "product.published": ["publishers.index_product"],
+    "upload.completed": ["publishers.verify_upload"],
+    "product.data_set_added": ["subscriptions.extend_entitlements"],
+}
+#: task -> seconds between two runs; a slot is a unique row, so that any number of schedulers may run
+SCHEDULE: dict[str, int] = {
+    "core.prepare_partitions": 86_400,
+    "core.forget_old_rows": 3_600,
+    "publishers.abort_stale_uploads": 3_600,
+}
+WORKER_NAME = env.text("ENTREPOT_WORKER_NAME", "")
+CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 0.5, "visibility_timeout": 3600}
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "entrepot"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ETA_TASK_LIMIT = 1000
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5.0
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "marketplace.core.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"handlers": ["stderr"], "propagate": False}},
+}

@@ -1,0 +1,5 @@
+"""What is mounted where."""
+
+from django.urls import path
+
+urlpatterns: list = []

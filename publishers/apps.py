@@ -1,0 +1,7 @@
+"""Configuration of the publishers application."""
+
+from django.apps import AppConfig
+
+
+class PublishersConfig(AppConfig):
+    name = "publishers"

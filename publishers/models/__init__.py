@@ -1,0 +1,32 @@
+"""Models of publishing: data sets with revisions and assets; products with offers."""
+
+from publishers.models.data_sets import Asset, AssetType, DataSet, Revision, Upload, UploadState
+from publishers.models.products import (
+    Category,
+    HistoryRule,
+    Offer,
+    OfferVersion,
+    Product,
+    ProductDataSet,
+    ProductSearch,
+    ProductState,
+    PublishedRevision,
+)
+
+__all__ = [
+    "Asset",
+    "AssetType",
+    "Category",
+    "DataSet",
+    "HistoryRule",
+    "Offer",
+    "OfferVersion",
+    "Product",
+    "ProductDataSet",
+    "ProductSearch",
+    "ProductState",
+    "PublishedRevision",
+    "Revision",
+    "Upload",
+    "UploadState",
+]

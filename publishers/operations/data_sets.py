@@ -1,0 +1,66 @@
+"""Create and describe data sets."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from marketplace.core import audit
+from marketplace.core.actors import Actor
+from marketplace.core.errors import Invalid, LimitExceeded
+from marketplace.core.models import Organization
+from publishers.models import AssetType, DataSet
+
+
+
+def check_text(value: str, *, field: str, longest: int, needed: bool = True) -> str:
+    """Return the text without surrounding space. Raises Invalid naming the field."""
+    value = value.strip()
+    if needed and not value:
+        raise Invalid("This field is needed.", field=field)
+    if len(value) > longest:
+        raise Invalid(f"Use at most {longest:,} characters.", field=field)
+    if "\x00" in value:
+        raise Invalid("A NUL character cannot be stored.", field=field)
+    return value
+
+
+@transaction.atomic
+def create_data_set(
+    *,
+    owner: Organization,
+    name: str,
+    description: str,
+    actor: Actor,
+    at: datetime,
+    asset_type: str = AssetType.S3_SNAPSHOT,
+    tags: dict[str, str] | None = None,
+) -> DataSet:
+    """Create a data set. Raises Invalid, or LimitExceeded "Data sets per account"."""
+    if asset_type not in AssetType.values:
+        raise Invalid(f"Asset type {asset_type} is not offered here; use {', '.join(AssetType.values)}.", field="asset_type")
+    name = check_text(name, field="name", longest=256)
+    description = check_text(description, field="description", longest=16_384)
+    Organization.objects.select_for_update().get(pk=owner.pk)
+    limit = settings.QUOTAS["Data sets per account"]
+    if DataSet.objects.owned_by(owner).count() >= limit:
+        raise LimitExceeded("Data sets per account", limit)
+    data_set = DataSet.objects.create(
+        owner=owner, name=name, description=description, asset_type=asset_type, tags=tags or {}, created_at=at, updated_at=at
+    )
+    audit.record("data_set.created", actor=actor, subject=data_set)
+    return data_set
+
+
+@transaction.atomic
+def update_data_set(*, data_set: DataSet, name: str | None, description: str | None, actor: Actor, at: datetime) -> DataSet:
+    """Change the name or the description; None leaves a field as it is. Raises Invalid."""
+    data_set = DataSet.objects.select_for_update().get(pk=data_set.pk)
+    if name is not None:
+        data_set.name = check_text(name, field="name", longest=256)
+    if description is not None:
+        data_set.description = check_text(description, field="description", longest=16_384)
+    data_set.updated_at = at
+    data_set.save(update_fields=["name", "description", "updated_at"])
+    audit.record("data_set.updated", actor=actor, subject=data_set)
+    return data_set

@@ -1,0 +1,219 @@
+"""Create, finalize, publish and revoke revisions, and put assets into drafts."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from marketplace.core import audit
+from marketplace.core.actors import SYSTEM, Actor
+from marketplace.core.errors import Conflict, Invalid, LimitExceeded
+from marketplace.core.events import publish_on_commit
+from marketplace.core.storage import Digests
+from publishers.models import Asset, DataSet, ProductDataSet, PublishedRevision, Revision, UploadState
+from publishers.operations import search
+from publishers.operations.data_sets import check_text
+
+
+class RevisionAlreadyFinalized(Conflict):
+    message = "This revision is already finalized."
+
+
+class RevisionIsFinalized(Conflict):
+    message = "This revision is finalized, so it cannot be changed. Create a new revision for new data."
+
+
+class RevisionIsEmpty(Invalid):
+    message = "This revision has no assets. Add at least one file before you finalize it."
+
+
+class RevisionHasUploads(Conflict):
+    message = "Files of this revision are still being uploaded or checked. Wait for them, or cancel them, then finalize."
+
+
+
+class RevisionNotFinalized(Conflict):
+    message = "Only a finalized revision can be revoked."
+
+
+class RevisionAlreadyRevoked(Conflict):
+    message = "This revision is already revoked."
+
+
+class AssetNameTaken(Conflict):
+    message = "The revision already has an asset of this name."
+
+
+@transaction.atomic
+def create_revision(
+    *, data_set: DataSet, comment: str, actor: Actor, at: datetime, tags: dict[str, str] | None = None
+) -> Revision:
+    """Open a draft revision. Raises Invalid, or LimitExceeded "Revisions per data set"."""
+    comment = check_text(comment, field="comment", longest=16_384, needed=False)
+    limit = settings.QUOTAS["Revisions per data set"]
+    DataSet.objects.select_for_update().get(pk=data_set.pk)
+    if data_set.revisions.count() >= limit:
+        raise LimitExceeded("Revisions per data set", limit)
+    revision = Revision.objects.create(data_set=data_set, comment=comment, tags=tags or {}, created_at=at, updated_at=at)
+    audit.record("revision.created", actor=actor, subject=revision)
+    return revision
+
+
+@transaction.atomic
+def update_revision_comment(*, revision: Revision, comment: str, actor: Actor, at: datetime) -> Revision:
+    """Change the comment of a draft. Raises RevisionIsFinalized, Invalid."""
+    revision = Revision.objects.select_for_update().get(pk=revision.pk)
+    if revision.is_finalized:
+        raise RevisionIsFinalized("REVISION", revision.pk)
+    revision.comment = check_text(comment, field="comment", longest=16_384, needed=False)
+    revision.updated_at = at
+    revision.save(update_fields=["comment", "updated_at"])
+    audit.record("revision.updated", actor=actor, subject=revision)
+    return revision
+
+
+@transaction.atomic
+def add_asset(
+    *,
+    revision: Revision,
+    asset_id: str,
+    name: str,
+    digests: Digests,
+    etag: str,
+    vault_key: str,
+    content_type: str,
+    actor: Actor,
+    at: datetime,
+) -> Asset:
+    """Put a file whose bytes stand in the vault into a draft. Adding the same `asset_id` again returns it unchanged.
+
+    Raises RevisionIsFinalized, AssetNameTaken, LimitExceeded; the bytes then belong to nobody and the caller drops them.
+    """
+    revision = Revision.objects.select_for_update().get(pk=revision.pk)
+    existing = Asset.objects.filter(pk=asset_id).first()
+    if existing is not None:
+        return existing
+    if revision.is_finalized:
+        raise RevisionIsFinalized("REVISION", revision.pk)
+    check_new_asset(revision=revision, name=name, size_bytes=digests.size_bytes)
+    try:
+        with transaction.atomic():
+            asset = Asset.objects.create(
+                id=asset_id,
+                revision=revision,
+                name=name,
+                size_bytes=digests.size_bytes,
+                sha256=digests.sha256,
+                md5=digests.md5,
+                etag=etag,
+                content_type=content_type,
+                vault_key=vault_key,
+                created_at=at,
+                updated_at=at,
+            )
+    except IntegrityError:
+        raise AssetNameTaken("ASSET", name, f"The revision already has an asset named {name}.") from None
+    audit.record("asset.added", actor=actor, subject=asset, detail={"size_bytes": asset.size_bytes, "sha256": asset.sha256})
+    return asset
+
+
+def check_new_asset(*, revision: Revision, name: str, size_bytes: int) -> None:
+    """Check what can be known before any byte moves. Raises Invalid, AssetNameTaken, LimitExceeded, RevisionIsFinalized."""
+    if revision.is_finalized:
+        raise RevisionIsFinalized("REVISION", revision.pk)
+    check_text(name, field="name", longest=1024)
+    if name.startswith("/") or any(part in {"", ".", ".."} for part in name.split("/")) or any(ord(c) < 32 for c in name):
+        raise Invalid(f"The name {name!r} cannot be used: no empty, `.` or `..` parts, no control characters.", field="name")
+    most_gb = settings.QUOTAS["Asset size in GB"]
+    if size_bytes > most_gb * 10**9:
+        raise LimitExceeded("Asset size in GB", most_gb)
+    most = settings.QUOTAS["Assets per revision"]
+    if revision.assets.count() >= most:
+        raise LimitExceeded("Assets per revision", most)
+    if revision.assets.filter(name=name).exists():
+        raise AssetNameTaken("ASSET", name, f"The revision already has an asset named {name}.")
+
+
+@transaction.atomic
+def remove_asset(*, asset: Asset, actor: Actor) -> str:
+    """Take a file out of a draft and return its vault key, whose bytes the caller drops. Raises RevisionIsFinalized."""
+    revision = Revision.objects.select_for_update().get(pk=asset.revision_id)
+    if revision.is_finalized:
+        raise RevisionIsFinalized("REVISION", revision.pk)
+    audit.record("asset.removed", actor=actor, subject=asset, detail={"name": asset.name})
+    vault_key = asset.vault_key
+    asset.delete()
+    return vault_key
+
+
+@transaction.atomic
+def finalize_revision(*, revision: Revision, actor: Actor, at: datetime) -> Revision:
+    """Close a revision to further change and announce it; every product that holds the data set publishes it.
+
+    at: aware UTC instant, stored as finalized_at; the caller reads the clock.
+    Raises RevisionAlreadyFinalized, RevisionIsEmpty, RevisionHasUploads; the row is then unchanged.
+    Source: dataexchange 2017-07-25, UpdateRevision, member Finalized.
+    """
+    revision = Revision.objects.select_for_update().get(pk=revision.pk)
+    if revision.finalized_at is not None:
+        raise RevisionAlreadyFinalized("REVISION", revision.pk)
+    if revision.uploads.filter(state__in=[UploadState.OPEN, UploadState.CHECKING]).exists():
+        raise RevisionHasUploads("REVISION", revision.pk)
+    if not revision.assets.exists():
+        raise RevisionIsEmpty(resource_type="REVISION", resource_id=revision.pk)
+    revision.finalized_at = revision.updated_at = at
+    revision.save(update_fields=["finalized_at", "updated_at"])
+    audit.record("revision.finalized", actor=actor, subject=revision)
+    publish_on_commit(
+        "revision.finalized", organization_id=revision.data_set.owner_id, revision_id=revision.pk, data_set_id=revision.data_set_id
+    )
+    return revision
+
+
+@transaction.atomic
+def publish_revision(*, revision: Revision, at: datetime) -> int:
+    """Publish a finalized revision to every product that holds its data set; return how many are new. Twice adds nothing."""
+    added = 0
+    for entry in ProductDataSet.objects.filter(data_set_id=revision.data_set_id, product__published_at__isnull=False):
+        if not entry.future_rule and entry.published_revisions.exists():
+            continue
+        added += publish_to(entry=entry, revision=revision, at=at)
+    return added
+
+
+def publish_to(*, entry: ProductDataSet, revision: Revision, at: datetime) -> int:
+    """Publish one revision to one product; return 1, or 0 when it was there already."""
+    row, is_new = PublishedRevision.objects.get_or_create(
+        product_data_set=entry, revision=revision, defaults={"published_at": at}
+    )
+    if not is_new:
+        return 0
+    search.refresh(product=entry.product)
+    audit.record("revision.published", actor=SYSTEM, subject=revision, organization_id=entry.product.owner_id,
+                 detail={"product_id": entry.product_id})  # fmt: skip
+    publish_on_commit(
+        "revision.published", organization_id=entry.product.owner_id, product_data_set_id=entry.pk, revision_id=revision.pk
+    )
+    return 1
+
+
+@transaction.atomic
+def revoke_revision(*, revision: Revision, comment: str, actor: Actor, at: datetime) -> Revision:
+    """Take a finalized revision away from every reader, for good. comment: 10 to 512 characters, shown to subscribers.
+
+    Raises Invalid, RevisionNotFinalized, RevisionAlreadyRevoked.
+    """
+    comment = comment.strip()
+    if not 10 <= len(comment) <= 512:
+        raise Invalid("Tell subscribers why, in 10 to 512 characters.", field="comment")
+    revision = Revision.objects.select_for_update().get(pk=revision.pk)
+    if not revision.is_finalized:
+        raise RevisionNotFinalized("REVISION", revision.pk)
+    if revision.revoked_at is not None:
+        raise RevisionAlreadyRevoked("REVISION", revision.pk)
+    revision.revoked_at = revision.updated_at = at
+    revision.revocation_comment = comment
+    revision.save(update_fields=["revoked_at", "updated_at", "revocation_comment"])
+    audit.record("revision.revoked", actor=actor, subject=revision)
+    publish_on_commit("revision.revoked", organization_id=revision.data_set.owner_id, revision_id=revision.pk)
+    return revision

@@ -1,0 +1,127 @@
+"""Who may read what: every read of bytes asks `readable_revisions`, nothing else decides."""
+
+from datetime import datetime
+
+from django.db.models import Count, F, Max, Q, QuerySet
+
+from marketplace.core.errors import NotFound
+from marketplace.core.models import Organization
+from publishers.models import Asset, Product, ProductDataSet, PublishedRevision
+from subscriptions.models import Agreement, Entitlement
+
+
+def active_entitlements(*, organization: Organization, at: datetime) -> QuerySet[Entitlement]:
+    """Return the entitlements whose period holds the instant `at`."""
+    return Entitlement.objects.filter(organization=organization, valid_from__lte=at).filter(
+        Q(valid_until=None) | Q(valid_until__gt=at)
+    )
+
+
+def readable_revisions(*, organization: Organization, at: datetime) -> QuerySet[PublishedRevision]:
+    """Return the published revisions whose bytes the organization may read at the instant `at`.
+
+    One row per (product's data set, revision); revoked revisions are never among them.
+    """
+    return PublishedRevision.objects.filter(
+        product_data_set__in=active_entitlements(organization=organization, at=at).values("product_data_set"),
+        published_at__lte=at,
+        revision__revoked_at=None,
+    ).select_related("revision__data_set", "product_data_set__data_set", "product_data_set__product__owner")
+
+
+def list_entitled_data_sets(*, organization: Organization, at: datetime) -> QuerySet[ProductDataSet]:
+    """Return the data sets that the organization may read, newest entitlement first, with `newest_at`, `revision_count`."""
+    return (
+        ProductDataSet.objects.filter(entitlements__in=active_entitlements(organization=organization, at=at))
+        .annotate(
+            revision_count=Count("published_revisions", filter=Q(published_revisions__revision__revoked_at=None), distinct=True),
+            newest_at=Max("published_revisions__published_at"),
+            entitled_from=Max("entitlements__valid_from"),
+        )
+        .select_related("data_set", "product__owner", "product__search")
+        .order_by("-entitled_from", "pk")
+    )
+
+
+def get_entitled_data_set(*, organization: Organization, data_set_id: str, at: datetime) -> ProductDataSet:
+    """Raise NotFound alike for an entitled data set that is missing, lapsed or somebody else's."""
+    try:
+        return list_entitled_data_sets(organization=organization, at=at).get(pk=data_set_id)
+    except ProductDataSet.DoesNotExist:
+        raise NotFound("DATA_SET", data_set_id) from None
+
+
+def list_entitled_revisions(
+    *, organization: Organization, data_set_id: str, at: datetime, newest_first: bool = True
+) -> QuerySet[PublishedRevision]:
+    """Return the readable revisions of one entitled data set."""
+    order = "-published_at" if newest_first else "published_at"
+    return (
+        readable_revisions(organization=organization, at=at)
+        .filter(product_data_set_id=data_set_id)
+        .annotate(asset_count=Count("revision__assets"))
+        .order_by(order, "-pk")
+    )
+
+
+def get_entitled_revision(
+    *, organization: Organization, data_set_id: str, revision_id: str, at: datetime
+) -> PublishedRevision:
+    """Raise NotFound alike for a revision that is missing, revoked, not published to us or somebody else's."""
+    found = readable_revisions(organization=organization, at=at).filter(
+        product_data_set_id=data_set_id, revision_id=revision_id
+    )
+    publication = found.first()
+    if publication is None:
+        raise NotFound("REVISION", revision_id)
+    return publication
+
+
+def get_entitled_asset(
+    *, organization: Organization, data_set_id: str, revision_id: str, asset_id: str, at: datetime
+) -> Asset:
+    """Raise NotFound alike for an asset that is missing and for one that may not be read."""
+    publication = get_entitled_revision(
+        organization=organization, data_set_id=data_set_id, revision_id=revision_id, at=at
+    )
+    asset = Asset.objects.select_related("revision").filter(revision=publication.revision_id, pk=asset_id).first()
+    if asset is None:
+        raise NotFound("ASSET", asset_id)
+    return asset
+
+
+def may_read(*, organization: Organization, data_set_id: str, revision_id: str, at: datetime) -> bool:
+    """Return True while the organization may read the revision; asked again right before each irreversible step."""
+    return (
+        readable_revisions(organization=organization, at=at)
+        .filter(product_data_set_id=data_set_id, revision_id=revision_id)
+        .exists()
+    )
+
+
+def list_agreements(*, organization: Organization) -> QuerySet[Agreement]:
+    """Return the agreements of an organization, newest first."""
+    return (
+        Agreement.objects.filter(organization=organization)
+        .select_related("product__owner", "offer_version", "accepted_by")
+        .order_by("-accepted_at", "pk")
+    )
+
+
+def living_agreement(*, organization: Organization, product: Product) -> Agreement | None:
+    """Return the agreement under which the organization subscribes to the product now."""
+    return (
+        Agreement.objects.filter(organization=organization, product=product, ended_at=None)
+        .select_related("offer_version", "accepted_by")
+        .first()
+    )
+
+
+def list_subscribers(*, owner: Organization) -> QuerySet[Agreement]:
+    """Return the living agreements on an owner's products, newest first, with the subscriber's name."""
+    return (
+        Agreement.objects.filter(product__owner=owner, ended_at=None)
+        .select_related("organization", "product")
+        .annotate(subscriber_name=F("organization__name"))
+        .order_by("-accepted_at")
+    )
