@@ -38,7 +38,9 @@ def check(pattern: str) -> str:
             field="key_pattern",
         )
     if pattern.startswith("/") or "//" in pattern or any(ord(c) < 32 or ord(c) == 127 for c in pattern):
-        raise KeyPatternRefused("The key pattern must not begin with /, hold // or control characters.", field="key_pattern")
+        raise KeyPatternRefused(
+            "The key pattern must not begin with /, hold // or control characters.", field="key_pattern"
+        )
     return pattern
 
 

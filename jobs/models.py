@@ -66,9 +66,13 @@ class Job(models.Model):
     state = models.CharField(max_length=11, choices=JobState.choices, default=JobState.WAITING)
     request = models.JSONField(default=dict)  # what was asked for, by our own names; never a credential
     data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="jobs")
-    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
+    product_data_set = models.ForeignKey(
+        ProductDataSet, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    )
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="jobs")
-    connection = models.ForeignKey(StorageConnection, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
+    connection = models.ForeignKey(
+        StorageConnection, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    )
     event_action = models.ForeignKey(EventAction, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs")
     created_by_id = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

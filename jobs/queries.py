@@ -2,9 +2,9 @@
 
 from django.db.models import QuerySet
 
+from jobs.models import EventAction, Job, JobType, Transfer
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from jobs.models import EventAction, Job, JobType, Transfer
 
 _RELATED = ("data_set", "product_data_set__product__owner", "revision", "connection", "event_action", "organization")
 

@@ -1,5 +1,18 @@
 """What is mounted where."""
 
-from django.urls import path
+from importlib import import_module
+from importlib.util import find_spec
 
-urlpatterns: list = []
+from django.urls import include, path
+
+urlpatterns: list = [path("accounts/", include("allauth.urls"))]
+for m in (
+    "marketplace.storefront.urls",
+    "marketplace.console.urls",
+    "publishers.urls",
+    "jobs.urls",
+    "dataapi.urls",
+    "marketplace.awsapi.urls",
+):
+    if find_spec(m):
+        urlpatterns.append(path("", include(m)))

@@ -25,7 +25,9 @@ class Agreement(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["organization", "product"], condition=Q(ended_at=None), name="one_living_agreement"),
+            models.UniqueConstraint(
+                fields=["organization", "product"], condition=Q(ended_at=None), name="one_living_agreement"
+            ),
         ]
         triggers: ClassVar = [
             pgtrigger.Protect(
@@ -53,7 +55,9 @@ class Entitlement(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["agreement", "product_data_set"], name="entitled_once_per_agreement"),
-            CheckConstraint(condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="entitlement_period"),
+            CheckConstraint(
+                condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="entitlement_period"
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["organization", "product_data_set"], name="entitlement_by_reader")]
 

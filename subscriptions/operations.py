@@ -66,7 +66,12 @@ def accept_offer(
         for entry in product.product_data_sets.all()
     )
     ProductSearch.objects.filter(product=product).update(popularity=Agreement.objects.filter(product=product).count())
-    audit.record("offer.accepted", actor=actor, subject=agreement, detail={"offer_version_id": version.pk, "product_id": product.pk})
+    audit.record(
+        "offer.accepted",
+        actor=actor,
+        subject=agreement,
+        detail={"offer_version_id": version.pk, "product_id": product.pk},
+    )
     publish_on_commit(
         "agreement.accepted", organization_id=organization.pk, agreement_id=agreement.pk, product_id=product.pk
     )
@@ -80,7 +85,9 @@ def end_agreement(*, agreement: Agreement, actor: Actor, at: datetime) -> Agreem
     if agreement.ended_at is None:
         agreement.ended_at = at
         agreement.save(update_fields=["ended_at"])
-        Entitlement.objects.filter(agreement=agreement).filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(valid_until=at)
+        Entitlement.objects.filter(agreement=agreement).filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(
+            valid_until=at
+        )
         audit.record("agreement.ended", actor=actor, subject=agreement)
         publish_on_commit("agreement.ended", organization_id=agreement.organization_id, agreement_id=agreement.pk)
     return agreement
@@ -91,7 +98,10 @@ def extend_entitlements(*, product_data_set: ProductDataSet, at: datetime) -> No
     Entitlement.objects.bulk_create(
         (
             Entitlement(
-                organization_id=agreement.organization_id, product_data_set=product_data_set, agreement=agreement, valid_from=at
+                organization_id=agreement.organization_id,
+                product_data_set=product_data_set,
+                agreement=agreement,
+                valid_from=at,
             )
             for agreement in Agreement.objects.filter(product_id=product_data_set.product_id, ended_at=None)
         ),

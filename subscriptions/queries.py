@@ -34,7 +34,9 @@ def list_entitled_data_sets(*, organization: Organization, at: datetime) -> Quer
     return (
         ProductDataSet.objects.filter(entitlements__in=active_entitlements(organization=organization, at=at))
         .annotate(
-            revision_count=Count("published_revisions", filter=Q(published_revisions__revision__revoked_at=None), distinct=True),
+            revision_count=Count(
+                "published_revisions", filter=Q(published_revisions__revision__revoked_at=None), distinct=True
+            ),
             newest_at=Max("published_revisions__published_at"),
             entitled_from=Max("entitlements__valid_from"),
         )

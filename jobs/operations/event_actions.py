@@ -14,7 +14,7 @@ from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import StorageFault
-from publishers.models import ProductDataSet, Revision
+from publishers.models import ProductDataSet, PublishedRevision, Revision
 from subscriptions.queries import may_read
 
 
@@ -92,7 +92,11 @@ def delete_event_action(*, event_action: EventAction, actor: Actor, at: datetime
 def start_auto_exports(*, product_data_set: ProductDataSet, revision: Revision, at: datetime) -> int:
     """Create and start one job per auto-export of the data set; return how many are new. Twice adds nothing."""
     started = 0
-    actions = EventAction.objects.filter(product_data_set=product_data_set, deleted_at=None, is_enabled=True)
+    publication = PublishedRevision.objects.get(product_data_set=product_data_set, revision=revision)
+    # Only what is published after an auto-export was set up; earlier revisions are exported by hand.
+    actions = EventAction.objects.filter(
+        product_data_set=product_data_set, deleted_at=None, is_enabled=True, created_at__lte=publication.published_at
+    )
     for action in actions.select_related("organization", "connection"):
         if not may_read(
             organization=action.organization, data_set_id=product_data_set.pk, revision_id=revision.pk, at=at

@@ -82,13 +82,21 @@ def plan(*, job: Job) -> None:
             pattern, asset_id=asset.pk, asset_name=asset.name, revision_id=revision.pk, created_at=revision.created_at
         )
         if key in seen or len(key.encode()) > 1024:
-            raise KeysCollide(f"The key pattern gives no usable key of its own for {asset.name}: {key[:200]}.", field="key_pattern")
+            raise KeysCollide(
+                f"The key pattern gives no usable key of its own for {asset.name}: {key[:200]}.", field="key_pattern"
+            )
         seen.add(key)
         transfers.append(
             Transfer(
-                job=job, job_created_at=job.created_at, number=number, asset=asset, key=key, name=asset.name,
-                size_bytes=asset.size_bytes, sha256=asset.sha256,
-            )  # fmt: skip
+                job=job,
+                job_created_at=job.created_at,
+                number=number,
+                asset=asset,
+                key=key,
+                name=asset.name,
+                size_bytes=asset.size_bytes,
+                sha256=asset.sha256,
+            )
         )
     Transfer.objects.bulk_create(transfers, batch_size=2000)
     job.objects_total = len(transfers)
@@ -151,7 +159,9 @@ def run_export(*, job: Job) -> None:
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
         return
     if job.connection.removed_at is not None:
-        _end_with_fault(job, StorageFault("removed", "The storage connection was removed. Set up a new one, then export again."))
+        _end_with_fault(
+            job, StorageFault("removed", "The storage connection was removed. Set up a new one, then export again.")
+        )
         return
     try:
         prove_storage_connection(connection=job.connection, at=timezone.now())
@@ -169,7 +179,9 @@ def run_export(*, job: Job) -> None:
 
 
 def _end_with_fault(job: Job, fault: StorageFault) -> None:
-    code = {"unauthorized": lifecycle.ACCESS_DENIED, "no_bucket": lifecycle.NOT_FOUND}.get(fault.cause, lifecycle.VALIDATION)
+    code = {"unauthorized": lifecycle.ACCESS_DENIED, "no_bucket": lifecycle.NOT_FOUND}.get(
+        fault.cause, lifecycle.VALIDATION
+    )
     lifecycle.finish_job(job=job, at=timezone.now(), errors=[{"code": code, "message": str(fault)}])
 
 
@@ -222,7 +234,12 @@ def _record(job: Job, transfer: Transfer, future: Future[dict[str, Any]], progre
 
 
 def _move(
-    transfer: Transfer, source: Bucket, destination: Bucket, operator: Bucket | None, lease: work.Lease | None, progress: _Progress
+    transfer: Transfer,
+    source: Bucket,
+    destination: Bucket,
+    operator: Bucket | None,
+    lease: work.Lease | None,
+    progress: _Progress,
 ) -> dict[str, Any]:
     """Bring one object to its place and prove that it is the right one. Runs in a thread and touches no row.
 
@@ -290,7 +307,11 @@ def _close(job: Job) -> None:
         first = failed.order_by("number").first()
         reason = first.error if first is not None else ""
         lifecycle.finish_job(
-            job=job, at=at, errors=[{"code": lifecycle.VALIDATION, "message": f"{count} of {job.objects_total} objects failed. {reason}"}]
+            job=job,
+            at=at,
+            errors=[
+                {"code": lifecycle.VALIDATION, "message": f"{count} of {job.objects_total} objects failed. {reason}"}
+            ],
         )
     elif not transfers.exclude(state=TransferState.DONE).exists():
         total = transfers.aggregate(size=Sum("size_bytes"))["size"] or 0

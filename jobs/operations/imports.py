@@ -27,9 +27,15 @@ SIGNED_URL_GB = 5
 
 
 def _create(
-    *, organization: Organization, revision: Revision, kind: str, request: dict[str, Any], entries: list[tuple[str, str]],
-    actor: Actor, at: datetime,
-) -> Job:  # fmt: skip
+    *,
+    organization: Organization,
+    revision: Revision,
+    kind: str,
+    request: dict[str, Any],
+    entries: list[tuple[str, str]],
+    actor: Actor,
+    at: datetime,
+) -> Job:
     """entries: (key at the other side, asset name) per object."""
     if revision.is_finalized:
         raise revisions.RevisionIsFinalized("REVISION", revision.pk)
@@ -50,7 +56,8 @@ def _create(
         updated_at=at,
     )
     Transfer.objects.bulk_create(
-        Transfer(job=job, job_created_at=at, number=number, key=key, name=name) for number, (key, name) in enumerate(entries)
+        Transfer(job=job, job_created_at=at, number=number, key=key, name=name)
+        for number, (key, name) in enumerate(entries)
     )
     audit.record("job.created", actor=actor, subject=job, detail={"type": kind})
     return job
@@ -156,8 +163,12 @@ def run_import(*, job: Job) -> None:
     if job.state != JobState.IN_PROGRESS:
         return
     if job.revision.is_finalized:
-        error = {"code": lifecycle.VALIDATION, "message": revisions.RevisionIsFinalized.message,
-                 "resource_type": "REVISION", "resource_id": job.revision_id}  # fmt: skip
+        error = {
+            "code": lifecycle.VALIDATION,
+            "message": revisions.RevisionIsFinalized.message,
+            "resource_type": "REVISION",
+            "resource_id": job.revision_id,
+        }
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
         return
     actor = Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id)
@@ -171,7 +182,9 @@ def run_import(*, job: Job) -> None:
             _bring_in(job, transfer, actor)
         except StorageFault as fault:
             if fault.is_temporary:
-                lifecycle.fail_transfer(job=job, transfer=transfer, reason=str(fault), at=timezone.now(), is_final=False)
+                lifecycle.fail_transfer(
+                    job=job, transfer=transfer, reason=str(fault), at=timezone.now(), is_final=False
+                )
                 raise work.TemporaryFailure(str(fault)) from fault
             code = lifecycle.NOT_FOUND if fault.cause in {"no_object", "no_bucket"} else lifecycle.ACCESS_DENIED
             _end(job, transfer, code, str(fault))
@@ -240,9 +253,15 @@ def _bring_in(job: Job, transfer: Transfer, actor: Actor) -> None:
         vault.delete(vault_key)
         raise
     lifecycle.record_transfer(
-        job=job, transfer=transfer, at=timezone.now(), asset=asset, size_bytes=digests.size_bytes, sha256=digests.sha256,
-        etag=etag, verified_by="checksum",
-    )  # fmt: skip
+        job=job,
+        transfer=transfer,
+        at=timezone.now(),
+        asset=asset,
+        size_bytes=digests.size_bytes,
+        sha256=digests.sha256,
+        etag=etag,
+        verified_by="checksum",
+    )
     if job.type == JobType.IMPORT_ASSET_FROM_SIGNED_URL:
         vault.delete(_incoming(job))
 

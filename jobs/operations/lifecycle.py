@@ -81,7 +81,7 @@ def record_transfer(*, job: Job, transfer: Transfer, at: datetime, **receipt: ob
         .update(state=TransferState.DONE, finished_at=at, error="", **receipt)
     )
     if done:
-        size = receipt.get("size_bytes", transfer.size_bytes)
+        size = int(str(receipt.get("size_bytes", transfer.size_bytes)))
         Job.objects.filter(pk=job.pk).update(
             objects_done=F("objects_done") + 1, bytes_done=F("bytes_done") + size, updated_at=at
         )
@@ -107,7 +107,8 @@ def finish_job(*, job: Job, at: datetime, errors: list[dict[str, str]] | None = 
     )
     if changed:
         name = "job.failed" if errors else "job.completed"
-        audit.record(name, actor=SYSTEM, subject=job, organization_id=job.organization_id,
-                     detail={"errors": errors or []})  # fmt: skip
+        audit.record(
+            name, actor=SYSTEM, subject=job, organization_id=job.organization_id, detail={"errors": errors or []}
+        )
         publish_on_commit(name, organization_id=job.organization_id, job_id=job.pk)
     return bool(changed)

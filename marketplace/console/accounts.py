@@ -7,14 +7,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from marketplace.core.actors import Actor
-from marketplace.core.models import User
 from marketplace.core.operations.organizations import create_organization
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Users sign in by e-mail; a person who signs up gets an organization and owns it."""
 
-    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+    def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         """Keep the user in lower case, and create the organization in the same transaction."""
         user.email = form.cleaned_data["email"].strip().lower()
         user.name = form.cleaned_data.get("name", "")

@@ -27,12 +27,19 @@ def seal(secret: str, *, table: str, column: str, row: str, organization: str) -
     data_key = AESGCM.generate_key(bit_length=256)
     wrap_nonce, nonce = os.urandom(12), os.urandom(12)
     wrapped = AESGCM(key).encrypt(wrap_nonce, data_key, context)
-    return kid.encode() + b"\x00" + wrap_nonce + wrapped + nonce + AESGCM(data_key).encrypt(nonce, secret.encode(), context)
+    return (
+        kid.encode()
+        + b"\x00"
+        + wrap_nonce
+        + wrapped
+        + nonce
+        + AESGCM(data_key).encrypt(nonce, secret.encode(), context)
+    )
 
 
 def unseal(sealed: bytes, *, table: str, column: str, row: str, organization: str) -> str:
     """Decrypt what `seal` made for the same place. Raises SecretCannotBeOpened."""
-    kid, _, rest = bytes(sealed).partition(b"\x00")
+    kid, _, rest = sealed.partition(b"\x00")
     key = settings.ENCRYPTION_KEYS.get(kid.decode("ascii", "replace"))
     if key is None or len(rest) < 88:
         raise SecretCannotBeOpened(f"No key {kid!r} in ENCRYPTION_KEYS.")

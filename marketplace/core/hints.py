@@ -18,7 +18,7 @@ def send(count: int = 1, *, task: str = TASK, expires_s: float = 30) -> bool:
         with current_app.connection_for_write(connect_timeout=0.5) as broker:
             for _ in range(count):
                 current_app.send_task(task, connection=broker, retry=False, expires=expires_s, ignore_result=True)
-    except Exception as error:  # noqa: BLE001 - any fault of the broker is the same to us
+    except Exception as error:  # noqa: BLE001
         logger.warning("broker is away, work starts a little later", extra={"fields": {"error": type(error).__name__}})
         return False
     return True

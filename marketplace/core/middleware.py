@@ -54,7 +54,9 @@ class MemberMiddleware:
         if request.user.is_authenticated:
             memberships = list(list_memberships(user=request.user))  # type: ignore[arg-type]
             wanted = request.session.get(SESSION_KEY)
-            chosen = next((m for m in memberships if m.organization_id == wanted), memberships[0] if memberships else None)
+            chosen = next(
+                (m for m in memberships if m.organization_id == wanted), memberships[0] if memberships else None
+            )
         request.memberships = memberships  # type: ignore[attr-defined]
         request.membership = chosen  # type: ignore[attr-defined]
         request.organization = chosen.organization if chosen else None  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Monthly partitions of the tables that only grow. Each has a default partition, so that a late job loses no row."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -16,7 +17,7 @@ def _months(start: date) -> list[date]:
 
 def _make(execute: Any, table: str, start: date) -> None:
     months = _months(start)
-    for first, after in zip(months, months[1:], strict=False):
+    for first, after in pairwise(months):
         execute(
             f'CREATE TABLE IF NOT EXISTS "{table}_{first:%Y_%m}" PARTITION OF "{table}"'
             f" FOR VALUES FROM ('{first}') TO ('{after}')"
@@ -72,7 +73,7 @@ class PartitionByMonth(Operation):
         for name, definition in foreign_keys:
             schema_editor.execute(f'ALTER TABLE "{self.table}" ADD CONSTRAINT "{name}" {definition}')
         schema_editor.execute(f'CREATE TABLE "{self.table}_default" PARTITION OF "{self.table}" DEFAULT')
-        _make(schema_editor.execute, self.table, date.today())
+        _make(schema_editor.execute, self.table, datetime.now(UTC).date())
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Do nothing: the table is dropped by the step before."""

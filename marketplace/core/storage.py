@@ -62,14 +62,19 @@ class Digests:
 def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
     """Return the fault with a sentence that says what is wrong and what to do."""
     host = urlsplit(endpoint).netloc
-    if isinstance(error, egress.AddressRefused):
-        return StorageFault("refused", error.message)
+    reason = getattr(error, "kwargs", {}).get("error", error)  # botocore wraps what was raised below it
+    if isinstance(reason, egress.AddressRefused):
+        return StorageFault("refused", reason.message)
     if isinstance(error, EndpointConnectionError) or not isinstance(error, ClientError):
-        return StorageFault("unreachable", f"The endpoint {host} cannot be reached. Check the URL and that the store is running.")
+        return StorageFault(
+            "unreachable", f"The endpoint {host} cannot be reached. Check the URL and that the store is running."
+        )
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code == "NoSuchBucket":
-        return StorageFault("no_bucket", f"The bucket {bucket} does not exist at {host}. Create it, or correct its name.")
+        return StorageFault(
+            "no_bucket", f"The bucket {bucket} does not exist at {host}. Create it, or correct its name."
+        )
     if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
         return StorageFault("no_object", f"The object does not exist in the bucket {bucket}.")
     if code == "InvalidAccessKeyId":
@@ -77,7 +82,9 @@ def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
     if code == "SignatureDoesNotMatch":
         return StorageFault("unauthorized", f"{host} refused the signature: the secret access key is wrong.")
     if status in {401, 403}:
-        return StorageFault("unauthorized", f"The key may not do this in the bucket {bucket}. Allow it to put, get and delete objects.")
+        return StorageFault(
+            "unauthorized", f"The key may not do this in the bucket {bucket}. Allow it to put, get and delete objects."
+        )
     if status in {412, 409}:
         return StorageFault("exists", f"The object exists already in the bucket {bucket}.")
     if status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout"}:
@@ -89,7 +96,15 @@ class Bucket:
     """One bucket at one endpoint under one key. Methods raise StorageFault; they are safe to use from many threads."""
 
     def __init__(
-        self, *, endpoint_url: str, region: str, name: str, access_key_id: str, secret: str, is_ours: bool, part: int = PART
+        self,
+        *,
+        endpoint_url: str,
+        region: str,
+        name: str,
+        access_key_id: str,
+        secret: str,
+        is_ours: bool,
+        part: int = PART,
     ) -> None:
         self.endpoint_url = endpoint_url.rstrip("/")
         self.region = region
@@ -128,6 +143,26 @@ class Bucket:
     def shares_store_with(self, other: "Bucket") -> bool:
         """Return True when the other bucket lives at the same endpoint, so that a server-side copy can work."""
         return self.endpoint_url == other.endpoint_url
+
+    def check_exists(self) -> None:
+        """Raise StorageFault("no_bucket") when the bucket does not exist. Some stores would create it on the first write."""
+        try:
+            self.client.head_bucket(Bucket=self.name)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                error.response["Error"]["Code"] = "NoSuchBucket"
+                raise explain(error, bucket=self.name, endpoint=self.endpoint_url) from error
+            # 403: a key that may write but not look; the test write that follows decides
+        except (BotoCoreError, OSError, egress.AddressRefused) as error:
+            raise explain(error, bucket=self.name, endpoint=self.endpoint_url) from error
+
+    def make_sibling(self, name: str) -> None:
+        """Create another bucket at our own store; one that exists is no error."""
+        try:
+            self.client.create_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
+                raise explain(error, bucket=name, endpoint=self.endpoint_url) from error
 
     # --- small objects ----------------------------------------------------------------------------------------------
     def put(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> str:
@@ -212,7 +247,9 @@ class Bucket:
                 parts.append({"ETag": answer["ETag"]})
                 return
             if not upload_id:
-                created = self._call("create_multipart_upload", Key=key, ContentType=content_type, ChecksumAlgorithm="SHA256")
+                created = self._call(
+                    "create_multipart_upload", Key=key, ContentType=content_type, ChecksumAlgorithm="SHA256"
+                )
                 upload_id = created["UploadId"]
             number = len(parts) + 1
             answer = self._call(
@@ -252,7 +289,9 @@ class Bucket:
         marker = 0
         while True:
             answer = self._call("list_parts", Key=key, UploadId=upload_id, PartNumberMarker=marker, MaxParts=1000)
-            parts += [{"PartNumber": p["PartNumber"], "ETag": p["ETag"], "Size": p["Size"]} for p in answer.get("Parts", [])]
+            parts += [
+                {"PartNumber": p["PartNumber"], "ETag": p["ETag"], "Size": p["Size"]} for p in answer.get("Parts", [])
+            ]
             if not answer.get("IsTruncated"):
                 return parts
             marker = answer["NextPartNumberMarker"]
@@ -302,17 +341,23 @@ class Bucket:
 
     # --- URLs for browsers and clients ------------------------------------------------------------------------------
     def _presign(self, method: str, parameters: dict[str, Any], seconds: int) -> str:
-        return str(self.client.generate_presigned_url(method, Params={"Bucket": self.name} | parameters, ExpiresIn=seconds))
+        return str(
+            self.client.generate_presigned_url(method, Params={"Bucket": self.name} | parameters, ExpiresIn=seconds)
+        )
 
     def presign_get(self, key: str, *, filename: str, seconds: int = PRESIGNED_S) -> str:
         """Return a URL to download one object as an attachment; at most 300 s."""
         disposition = f"attachment; filename*=UTF-8''{quote(filename.rsplit('/', 1)[-1], safe='')}"
         return self._presign(
             "get_object",
-            {"Key": key, "ResponseContentDisposition": disposition, "ResponseCacheControl": "no-store",
-             "ResponseContentType": "application/octet-stream"},
+            {
+                "Key": key,
+                "ResponseContentDisposition": disposition,
+                "ResponseCacheControl": "no-store",
+                "ResponseContentType": "application/octet-stream",
+            },
             min(seconds, PRESIGNED_S),
-        )  # fmt: skip
+        )
 
     def presign_part(self, key: str, upload_id: str, number: int, *, seconds: int = 3600) -> str:
         """Return a URL to put one part of an open upload."""
@@ -366,7 +411,7 @@ def bucket_of(connection: StorageConnection) -> Bucket:
         region=connection.region,
         name=connection.bucket,
         access_key_id=connection.access_key_id,
-        secret=crypto.unseal(connection.sealed_secret, **sealing_place(connection)),
+        secret=crypto.unseal(bytes(connection.sealed_secret), **sealing_place(connection)),
         is_ours=False,
     )
 

@@ -52,7 +52,7 @@ def _keep(name: str) -> None:
             work.renew_held()
             if work.is_busy() or time.monotonic() - _last_consumed < 30:
                 beat(name)
-        except Exception:  # noqa: BLE001 - the database may be restarting
+        except Exception:  # noqa: BLE001
             logger.warning("heartbeat could not be written")
             connection.close()
         time.sleep(min(10, work.RENEW_S))

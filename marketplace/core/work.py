@@ -15,7 +15,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections, connection, transaction
-from psycopg.types.json import Jsonb
 
 from marketplace.core import hints
 from marketplace.core.errors import DomainError
@@ -46,7 +45,9 @@ class Task:
 _tasks: dict[str, Task] = {}
 
 
-def task(name: str, *, on_parked: Callable[..., None] | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def task(
+    name: str, *, on_parked: Callable[..., None] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a task. It must be harmless when it runs twice with the same arguments.
 
     on_parked: called once with the same arguments and `reason` when the row ends without success.
@@ -72,13 +73,17 @@ def enqueue(name: str, *, key: str, organization_id: str = "", delay_s: float = 
             """
             INSERT INTO core_workitem (task, key, arguments, organization_id, state, due_at, attempts, fence, worker,
                                        last_error, created_at)
-            VALUES (%s, %s, %s, %s, 'PENDING', now() + make_interval(secs => %s), 0, 0, '', '', now())
+            VALUES (%s, %s, %s::jsonb, %s, 'PENDING', now() + make_interval(secs => %s), 0, 0, '', '', now())
             ON CONFLICT (task, key) DO NOTHING
             """,
-            [name, key, Jsonb(arguments), organization_id, delay_s],
+            [name, key, json.dumps(arguments), organization_id, delay_s],
         )
-    if not any(callback is hints.send for _, callback, *_ in connection.run_on_commit):
-        transaction.on_commit(hints.send)  # one hint for however many rows the transaction adds
+    if not any(callback is _hint for _, callback, *_ in connection.run_on_commit):
+        transaction.on_commit(_hint)  # one hint for however many rows the transaction adds
+
+
+def _hint() -> None:
+    hints.send()
 
 
 @dataclass
@@ -168,7 +173,7 @@ def release_leases(name: str) -> int:
             "UPDATE core_workitem SET lease_until = now() WHERE state = 'RUNNING' AND worker = %s AND lease_until > now()",
             [name],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def run_due(*, limit: int = 1000) -> int:
@@ -198,7 +203,7 @@ def run(lease: Lease) -> None:
         logger.warning("work lease lost", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
     except DomainError as error:
         _end(lease, WorkState.FAILED, error.message, found)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong may heal; after ten attempts a person looks
+    except Exception as error:  # whatever went wrong may heal; after ten attempts a person looks
         logger.exception("work failed", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
         reason = str(error) if isinstance(error, TemporaryFailure) else f"{type(error).__name__}: {error}"[:2000]
         if lease.attempts >= ATTEMPTS:
@@ -215,7 +220,7 @@ def run(lease: Lease) -> None:
 
 def backoff_s(attempts: int) -> float:
     """Return seconds to wait after the given number of attempts: min(2^n x 5 s, 1 h), +-25 % jitter."""
-    return min(2 ** (attempts - 1) * 5.0, 3600.0) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter is no secret
+    return float(min(2 ** (attempts - 1) * 5.0, 3600.0)) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 def _finish(lease: Lease, state: WorkState, error: str) -> bool:
@@ -225,7 +230,7 @@ def _finish(lease: Lease, state: WorkState, error: str) -> bool:
             " WHERE id = %s AND fence = %s AND state = 'RUNNING'",
             [state, error, lease.item_id, lease.fence],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _end(lease: Lease, state: WorkState, error: str, found: Task | None) -> None:

@@ -107,7 +107,11 @@ class Environment:
             "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {
                 # The pool makes a page 6 to 7 times cheaper than a connection of its own; jit costs rare searches 10x.
-                "pool": {"min_size": 1, "max_size": self.number("DATABASE_POOL_SIZE", 8, least=2, most=100), "timeout": 10},
+                "pool": {
+                    "min_size": 1,
+                    "max_size": self.number("DATABASE_POOL_SIZE", 8, least=2, most=100),
+                    "timeout": 10,
+                },
                 "connect_timeout": 10,
                 "options": role_settings,
             },

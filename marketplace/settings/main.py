@@ -14,6 +14,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 # --- where this installation lives -----------------------------------------------------------------------------------
 PUBLIC_URL = env.url("PUBLIC_URL", "http://127.0.0.1:8000")
 _public = urlsplit(PUBLIC_URL)
+#: The directory of an embedded start; empty in production.
+STATE_DIRECTORY = env.text("ENTREPOT_STATE", "")
 #: Plain http is for loopback and test installations only; production refuses to run without TLS in front.
 INSECURE_TRANSPORT = env.flag("INSECURE_TRANSPORT")
 SECRET_KEY = env.text("SECRET_KEY")
@@ -33,7 +35,9 @@ CURRENCY = env.text("CURRENCY", "EUR")
 DATABASES = {"default": env.database("DATABASE_URL", "-c jit=off -c timezone=UTC -c lock_timeout=30s")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 BROKER_URL = env.text("BROKER_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.text("CACHE_URL", BROKER_URL)}}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.text("CACHE_URL", BROKER_URL)}
+}
 
 S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")
 #: The host name that browsers and subscribers see; presigned URLs are bound to it.
@@ -143,7 +147,10 @@ USE_I18N = False
 # --- people ------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "core.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -160,10 +167,19 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", "optional")
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/5m/ip,10/5m/key", "signup": "20/m/ip", "reset_password": "5/d/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/5m/ip,10/5m/key",
+    "signup": "20/m/ip",
+    "reset_password": "5/d/key",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env.text("EMAIL_HOST", "-") != "-" else "django.core.mail.backends.console.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if env.text("EMAIL_HOST", "-") != "-"
+    else "django.core.mail.backends.console.EmailBackend"
+)
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Entrepot <no-reply@localhost>")
 
@@ -181,7 +197,9 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_TRANSPORT
 SESSION_COOKIE_NAME = "entrepot-session" if INSECURE_TRANSPORT else "__Host-session"
 CSRF_COOKIE_NAME = "entrepot-csrf" if INSECURE_TRANSPORT else "__Host-csrf"
 CSRF_COOKIE_HTTPONLY = True
-PERMISSIONS_POLICY: dict[str, list[str]] = {name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb")
+}
 _storage = "{0.scheme}://{0.netloc}".format(urlsplit(S3_PUBLIC_ENDPOINT_URL))
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -62,7 +62,9 @@ class Product(models.Model):
     short_description = models.CharField(max_length=500, blank=True)
     description = models.TextField(max_length=30_000, blank=True)
     category = models.CharField(max_length=20, choices=Category.choices)
-    logo = models.ImageField(upload_to="logos/", null=True, blank=True, width_field="logo_width", height_field="logo_height")
+    logo = models.ImageField(
+        upload_to="logos/", null=True, blank=True, width_field="logo_width", height_field="logo_height"
+    )
     logo_width = models.IntegerField(null=True, blank=True, editable=False)
     logo_height = models.IntegerField(null=True, blank=True, editable=False)
     update_frequency = models.CharField(max_length=60, blank=True)

@@ -12,7 +12,6 @@ from marketplace.core.models import Organization
 from publishers.models import AssetType, DataSet
 
 
-
 def check_text(value: str, *, field: str, longest: int, needed: bool = True) -> str:
     """Return the text without surrounding space. Raises Invalid naming the field."""
     value = value.strip()
@@ -38,7 +37,9 @@ def create_data_set(
 ) -> DataSet:
     """Create a data set. Raises Invalid, or LimitExceeded "Data sets per account"."""
     if asset_type not in AssetType.values:
-        raise Invalid(f"Asset type {asset_type} is not offered here; use {', '.join(AssetType.values)}.", field="asset_type")
+        raise Invalid(
+            f"Asset type {asset_type} is not offered here; use {', '.join(AssetType.values)}.", field="asset_type"
+        )
     name = check_text(name, field="name", longest=256)
     description = check_text(description, field="description", longest=16_384)
     Organization.objects.select_for_update().get(pk=owner.pk)
@@ -46,14 +47,22 @@ def create_data_set(
     if DataSet.objects.owned_by(owner).count() >= limit:
         raise LimitExceeded("Data sets per account", limit)
     data_set = DataSet.objects.create(
-        owner=owner, name=name, description=description, asset_type=asset_type, tags=tags or {}, created_at=at, updated_at=at
+        owner=owner,
+        name=name,
+        description=description,
+        asset_type=asset_type,
+        tags=tags or {},
+        created_at=at,
+        updated_at=at,
     )
     audit.record("data_set.created", actor=actor, subject=data_set)
     return data_set
 
 
 @transaction.atomic
-def update_data_set(*, data_set: DataSet, name: str | None, description: str | None, actor: Actor, at: datetime) -> DataSet:
+def update_data_set(
+    *, data_set: DataSet, name: str | None, description: str | None, actor: Actor, at: datetime
+) -> DataSet:
     """Change the name or the description; None leaves a field as it is. Raises Invalid."""
     data_set = DataSet.objects.select_for_update().get(pk=data_set.pk)
     if name is not None:

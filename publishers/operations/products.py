@@ -111,7 +111,12 @@ def create_product(
     if Product.objects.owned_by(owner).exclude(state=ProductState.UNPUBLISHED).count() >= limit:
         raise LimitExceeded("Products per account", limit)
     product = Product.objects.create(
-        owner=owner, category=category, created_at=at, updated_at=at, dictionary=_dictionary(dictionary or []), **_texts(texts)
+        owner=owner,
+        category=category,
+        created_at=at,
+        updated_at=at,
+        dictionary=_dictionary(dictionary or []),
+        **_texts(texts),
     )
     offer = Offer.objects.create(product=product, created_at=at)
     _add_version(offer=offer, terms=terms, at=at)
@@ -155,7 +160,9 @@ def update_product(
 def _add_version(*, offer: Offer, terms: str, at: datetime) -> OfferVersion:
     terms = check_text(terms, field="terms", longest=100_000)
     number = (offer.versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
-    return OfferVersion.objects.create(offer=offer, number=number, terms=terms, currency=settings.CURRENCY, created_at=at)
+    return OfferVersion.objects.create(
+        offer=offer, number=number, terms=terms, currency=settings.CURRENCY, created_at=at
+    )
 
 
 @transaction.atomic
@@ -230,7 +237,9 @@ def blockers(product: Product) -> list[tuple[str, str]]:
     if not product.short_description:
         found.append(("short_description", "Write a short description: it is what people see in the catalogue."))
     if not product.description:
-        found.append(("description", "Write a description: what the data is, where it comes from, what teams use it for."))
+        found.append(
+            ("description", "Write a description: what the data is, where it comes from, what teams use it for.")
+        )
     if not product.support_contact:
         found.append(("support_contact", "Name a support contact."))
     entries = list(product.product_data_sets.all())

@@ -28,8 +28,9 @@ class RevisionIsEmpty(Invalid):
 
 
 class RevisionHasUploads(Conflict):
-    message = "Files of this revision are still being uploaded or checked. Wait for them, or cancel them, then finalize."
-
+    message = (
+        "Files of this revision are still being uploaded or checked. Wait for them, or cancel them, then finalize."
+    )
 
 
 class RevisionNotFinalized(Conflict):
@@ -54,7 +55,9 @@ def create_revision(
     DataSet.objects.select_for_update().get(pk=data_set.pk)
     if data_set.revisions.count() >= limit:
         raise LimitExceeded("Revisions per data set", limit)
-    revision = Revision.objects.create(data_set=data_set, comment=comment, tags=tags or {}, created_at=at, updated_at=at)
+    revision = Revision.objects.create(
+        data_set=data_set, comment=comment, tags=tags or {}, created_at=at, updated_at=at
+    )
     audit.record("revision.created", actor=actor, subject=revision)
     return revision
 
@@ -113,7 +116,9 @@ def add_asset(
             )
     except IntegrityError:
         raise AssetNameTaken("ASSET", name, f"The revision already has an asset named {name}.") from None
-    audit.record("asset.added", actor=actor, subject=asset, detail={"size_bytes": asset.size_bytes, "sha256": asset.sha256})
+    audit.record(
+        "asset.added", actor=actor, subject=asset, detail={"size_bytes": asset.size_bytes, "sha256": asset.sha256}
+    )
     return asset
 
 
@@ -122,8 +127,14 @@ def check_new_asset(*, revision: Revision, name: str, size_bytes: int) -> None:
     if revision.is_finalized:
         raise RevisionIsFinalized("REVISION", revision.pk)
     check_text(name, field="name", longest=1024)
-    if name.startswith("/") or any(part in {"", ".", ".."} for part in name.split("/")) or any(ord(c) < 32 for c in name):
-        raise Invalid(f"The name {name!r} cannot be used: no empty, `.` or `..` parts, no control characters.", field="name")
+    if (
+        name.startswith("/")
+        or any(part in {"", ".", ".."} for part in name.split("/"))
+        or any(ord(c) < 32 for c in name)
+    ):
+        raise Invalid(
+            f"The name {name!r} cannot be used: no empty, `.` or `..` parts, no control characters.", field="name"
+        )
     most_gb = settings.QUOTAS["Asset size in GB"]
     if size_bytes > most_gb * 10**9:
         raise LimitExceeded("Asset size in GB", most_gb)
@@ -165,7 +176,10 @@ def finalize_revision(*, revision: Revision, actor: Actor, at: datetime) -> Revi
     revision.save(update_fields=["finalized_at", "updated_at"])
     audit.record("revision.finalized", actor=actor, subject=revision)
     publish_on_commit(
-        "revision.finalized", organization_id=revision.data_set.owner_id, revision_id=revision.pk, data_set_id=revision.data_set_id
+        "revision.finalized",
+        organization_id=revision.data_set.owner_id,
+        revision_id=revision.pk,
+        data_set_id=revision.data_set_id,
     )
     return revision
 
@@ -183,16 +197,24 @@ def publish_revision(*, revision: Revision, at: datetime) -> int:
 
 def publish_to(*, entry: ProductDataSet, revision: Revision, at: datetime) -> int:
     """Publish one revision to one product; return 1, or 0 when it was there already."""
-    row, is_new = PublishedRevision.objects.get_or_create(
+    _, is_new = PublishedRevision.objects.get_or_create(
         product_data_set=entry, revision=revision, defaults={"published_at": at}
     )
     if not is_new:
         return 0
     search.refresh(product=entry.product)
-    audit.record("revision.published", actor=SYSTEM, subject=revision, organization_id=entry.product.owner_id,
-                 detail={"product_id": entry.product_id})  # fmt: skip
+    audit.record(
+        "revision.published",
+        actor=SYSTEM,
+        subject=revision,
+        organization_id=entry.product.owner_id,
+        detail={"product_id": entry.product_id},
+    )
     publish_on_commit(
-        "revision.published", organization_id=entry.product.owner_id, product_data_set_id=entry.pk, revision_id=revision.pk
+        "revision.published",
+        organization_id=entry.product.owner_id,
+        product_data_set_id=entry.pk,
+        revision_id=revision.pk,
     )
     return 1
 

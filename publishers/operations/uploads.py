@@ -40,7 +40,15 @@ def part_count(upload: Upload) -> int:
 
 
 def open_upload(
-    *, revision: Revision, user: User, name: str, size_bytes: int, content_type: str, modified_ms: int, actor: Actor, at: datetime
+    *,
+    revision: Revision,
+    user: User,
+    name: str,
+    size_bytes: int,
+    content_type: str,
+    modified_ms: int,
+    actor: Actor,
+    at: datetime,
 ) -> tuple[Upload, list[int]]:
     """Start an upload, or find the one of the same file, and return it with the numbers of the parts that have arrived.
 
@@ -49,7 +57,9 @@ def open_upload(
     if size_bytes < 0:
         raise Invalid("The size cannot be negative.", field="size")
     revisions.check_new_asset(revision=revision, name=name, size_bytes=size_bytes)
-    known = Upload.objects.filter(revision=revision, name=name, state__in=[UploadState.OPEN, UploadState.CHECKING]).first()
+    known = Upload.objects.filter(
+        revision=revision, name=name, state__in=[UploadState.OPEN, UploadState.CHECKING]
+    ).first()
     if known is not None:
         same = (known.size_bytes, known.modified_ms) == (size_bytes, modified_ms)
         if known.state == UploadState.CHECKING:
@@ -120,7 +130,9 @@ def complete_upload(*, upload: Upload, actor: Actor, at: datetime) -> Upload:
         good = [p for p in parts if p["Size"] == _expected_size(upload, p["PartNumber"])]
         missing = part_count(upload) - len(good)
         if missing:
-            raise UploadIsIncomplete("UPLOAD", upload.pk, f"{missing} of {part_count(upload)} parts have not arrived yet.")
+            raise UploadIsIncomplete(
+                "UPLOAD", upload.pk, f"{missing} of {part_count(upload)} parts have not arrived yet."
+            )
         bucket.complete_upload(upload.vault_key, upload.upload_id, good)
     except StorageFault as fault:
         # Completed before, and the answer was lost: the object stands there.
@@ -162,7 +174,11 @@ def verify_upload(*, upload: Upload, actor: Actor, at: datetime) -> None:
         _fail(upload, str(fault), at)
         return
     if digests.size_bytes != upload.size_bytes:
-        _fail(upload, f"The file has {digests.size_bytes:,} bytes; {upload.size_bytes:,} were announced. Upload it again.", at)
+        _fail(
+            upload,
+            f"The file has {digests.size_bytes:,} bytes; {upload.size_bytes:,} were announced. Upload it again.",
+            at,
+        )
         return
     try:
         with transaction.atomic():

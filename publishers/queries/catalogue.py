@@ -1,8 +1,9 @@
 """Catalogue search: page, total and facet counts in two statements over the narrow search table."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from publishers.models import Product
 
@@ -43,9 +44,9 @@ class Found:
         return page * PAGE < self.total
 
 
-def _conditions(search: Search, *, without: str = "") -> tuple[str, dict[str, object]]:
+def _conditions(search: Search, *, without: str = "") -> tuple[str, dict[str, Any]]:
     words = ["true"]
-    values: dict[str, object] = {"text": search.text}
+    values: dict[str, Any] = {"text": search.text}
     if search.text:
         # websearch_to_tsquery never raises, whatever people type; the prefix query finds a word while it is typed
         words.append("s.full_text @@ (websearch_to_tsquery('english', %(text)s) || entrepot_prefix_query(%(text)s))")
@@ -66,7 +67,9 @@ def search_catalogue(search: Search) -> Found:
     condition, values = _conditions(search)
     order = SORTS.get(search.sort, SORTS["relevant"])
     rank = (
-        "ts_rank(m.head, websearch_to_tsquery('english', %(text)s) || entrepot_prefix_query(%(text)s))" if search.text else "0"
+        "ts_rank(m.head, websearch_to_tsquery('english', %(text)s) || entrepot_prefix_query(%(text)s))"
+        if search.text
+        else "0"
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,7 +96,8 @@ def search_catalogue(search: Search) -> Found:
 
 
 def _facets(search: Search) -> dict[str, dict[str, int]]:
-    parts, values = [], {}
+    parts: list[str] = []
+    values: dict[str, Any] = {}
     for name, column in (
         ("category", "s.category"),
         ("format", "jsonb_array_elements_text(s.formats)"),
@@ -114,7 +118,8 @@ def _facets(search: Search) -> dict[str, dict[str, int]]:
 
 
 def _suggest(text: str) -> str:
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL pg_trgm.word_similarity_threshold = 0.3")  # two swapped letters score about 0.33
         cursor.execute(
             "SELECT p.name FROM publishers_product p JOIN publishers_productsearch s ON s.product_id = p.id"
             " WHERE %s <%% p.name ORDER BY word_similarity(%s, p.name) DESC, p.id LIMIT 1",

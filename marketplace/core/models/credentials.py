@@ -10,7 +10,6 @@ from marketplace.core.ids import new_id
 from marketplace.core.models.identity import Organization, User
 
 
-
 class ApiToken(models.Model):
     """A bearer token. Only its SHA-256 is kept; `hint` is the first characters, so that a person can recognise it."""
 

@@ -94,7 +94,7 @@ def revoke_access_key(*, key: AccessKey, actor: Actor, at: datetime) -> None:
 
 def open_access_key_secret(key: AccessKey) -> str:
     """Return the secret for verifying a signature."""
-    return crypto.unseal(key.sealed_secret, **_place(key))
+    return crypto.unseal(bytes(key.sealed_secret), **_place(key))
 
 
 def _place(key: AccessKey) -> dict[str, str]:

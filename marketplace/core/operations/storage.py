@@ -28,6 +28,7 @@ def write_test_object(connection: StorageConnection) -> None:
     Source: AWS Data Exchange user guide, automatic export: the test object's name.
     """
     bucket = storage.bucket_of(connection)
+    bucket.check_exists()
     key = f"_ADX-TEST-ACCOUNTID#{connection.organization.account_id}"
     bucket.put(key, b"", content_type="text/plain")
     bucket.delete(key)
@@ -82,7 +83,9 @@ def create_storage_connection(
     try:
         write_test_object(connection)
     except StorageFault as fault:
-        field = {"no_bucket": "bucket", "unauthorized": "access_key_id", "refused": "endpoint_url"}.get(fault.cause, "endpoint_url")
+        field = {"no_bucket": "bucket", "unauthorized": "access_key_id", "refused": "endpoint_url"}.get(
+            fault.cause, "endpoint_url"
+        )
         raise StorageNotProved(str(fault), field=field) from fault
     try:
         with transaction.atomic():

@@ -39,12 +39,20 @@ def membership_of(credential: ApiToken | AccessKey) -> Membership | None:
 
 def list_api_tokens(*, organization: Organization) -> QuerySet[ApiToken]:
     """Return the tokens of an organization, newest first, revoked ones left out."""
-    return ApiToken.objects.filter(organization=organization, revoked_at=None).select_related("user").order_by("-created_at")
+    return (
+        ApiToken.objects.filter(organization=organization, revoked_at=None)
+        .select_related("user")
+        .order_by("-created_at")
+    )
 
 
 def list_access_keys(*, organization: Organization) -> QuerySet[AccessKey]:
     """Return the access keys of an organization, newest first, revoked ones left out."""
-    return AccessKey.objects.filter(organization=organization, revoked_at=None).select_related("user").order_by("-created_at")
+    return (
+        AccessKey.objects.filter(organization=organization, revoked_at=None)
+        .select_related("user")
+        .order_by("-created_at")
+    )
 
 
 def get_owned_api_token(*, organization: Organization, token_id: str) -> ApiToken:

@@ -25,5 +25,7 @@ def get_storage_connection_by_bucket(*, organization: Organization, bucket: str)
         return list_storage_connections(organization=organization).get(bucket=bucket)
     except StorageConnection.DoesNotExist:
         raise NotFound(
-            "STORAGE_CONNECTION", bucket, f"The bucket {bucket} is not connected to your organization. Connect it first."
+            "STORAGE_CONNECTION",
+            bucket,
+            f"The bucket {bucket} is not connected to your organization. Connect it first.",
         ) from None

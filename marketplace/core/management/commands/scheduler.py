@@ -46,7 +46,7 @@ class Command(BaseCommand):
                     hints.send(2, task=hints.BEAT, expires_s=10)
                     enqueue_scheduled(datetime.now(UTC))
                     beat("scheduler")
-            except Exception:  # noqa: BLE001 - the database may be restarting; the next tick tries again
+            except Exception:  # the database may be restarting; the next tick tries again
                 logger.exception("scheduler tick failed")
                 connection.close()
             stop.wait(TICK_S)

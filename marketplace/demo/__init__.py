@@ -1,0 +1,1 @@
+"""Demo content: real public data, brought in through the product's own operations."""
