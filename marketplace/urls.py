@@ -1,11 +1,12 @@
 """What is mounted where."""
 
-from importlib import import_module
 from importlib.util import find_spec
 
 from django.urls import include, path
 
-urlpatterns: list = [path("accounts/", include("allauth.urls"))]
+from marketplace.console.health import healthz
+
+urlpatterns = [path("healthz", healthz, name="healthz"), path("accounts/", include("allauth.urls"))]
 for m in (
     "marketplace.storefront.urls",
     "marketplace.console.urls",

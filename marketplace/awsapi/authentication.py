@@ -106,7 +106,7 @@ def _spend(verified: Verified) -> None:
         spend_signature(verified.signature, expires_at=verified.expires_at)
     except SignatureReplayed as error:
         # Signatures have a resolution of one second: two equal calls within it look like a replay. SDKs answer this
-        # status by waiting and signing again, so that an honest caller gets through and a replayed request does not.
+        # status by waiting that second and signing again: an honest caller gets through, a replayed request never.
         raise AuthenticationFailed("ThrottlingException", error.message, status=429, retry_after_s=1) from None
 
 

@@ -38,6 +38,11 @@ class ApiError(Exception):
         return f"{self.code}: {self.message}"
 
 
+def try_again_after(seconds: int | None) -> dict[str, str]:
+    """Return the headers that make a client wait; SDKs read their own one, in milliseconds, and no Retry-After."""
+    return {} if seconds is None else {"Retry-After": str(seconds), "x-amz-retry-after": str(seconds * 1000)}
+
+
 def validation_error(message: str, *, status: int = 400) -> ApiError:
     """Return AWS's answer to a request that cannot be read or breaks the model."""
     return ApiError("ValidationException", message, status)
@@ -65,7 +70,7 @@ def internal_error() -> ApiError:
 def unavailable() -> ApiError:
     """Return the answer while the database is away; SDKs try again."""
     message = "The service is not available for the moment. Try again."
-    return ApiError("ServiceUnavailableException", message, 503, headers={"Retry-After": "2"})
+    return ApiError("ServiceUnavailableException", message, 503, headers=try_again_after(2))
 
 
 def translate(error: DomainError, operation: Operation, service: Service) -> ApiError:
@@ -74,13 +79,12 @@ def translate(error: DomainError, operation: Operation, service: Service) -> Api
     modelled = {shape.error_code for shape in operation.errors}
     code = next((code for code in codes if code in modelled), codes[-1] if modelled else codes[0])
     shape = service.error(code)
-    retry_after = getattr(error, "retry_after_s", None)
     return ApiError(
         code=code,
         message=error.message,
         status=shape.error_status if shape is not None else 400,
         members=_members(shape, error) if shape is not None else {},
-        headers={"Retry-After": str(retry_after)} if retry_after is not None else {},
+        headers=try_again_after(getattr(error, "retry_after_s", None)),
     )
 
 

@@ -129,7 +129,7 @@ def _members(request: HttpRequest, match: Match, body: bytes) -> dict[str, Any]:
 
 
 def _not_established(failure: AuthenticationFailed) -> ApiError:
-    headers = {} if failure.retry_after_s is None else {"Retry-After": str(failure.retry_after_s)}
+    headers = errors.try_again_after(failure.retry_after_s)
     return ApiError(failure.code, failure.message, failure.status, headers=headers)
 
 

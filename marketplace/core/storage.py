@@ -382,6 +382,25 @@ def vault() -> Bucket:
 
 
 @lru_cache(maxsize=1)
+def _probe_client() -> Any:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        region_name=settings.S3_REGION,
+        aws_access_key_id=settings.S3_ACCESS_KEY_ID,
+        aws_secret_access_key=settings.S3_SECRET_ACCESS_KEY,
+        config=Config(
+            s3={"addressing_style": "path"}, connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, proxies={}
+        ),
+    )
+
+
+def probe_vault() -> None:
+    """Raise unless the vault answers within about 2 s; no retries, since a probe is asked again."""
+    _probe_client().head_bucket(Bucket=settings.S3_VAULT_BUCKET)
+
+
+@lru_cache(maxsize=1)
 def public_vault() -> Bucket:
     """Return the vault as browsers see it: presigned URLs are bound to the host name that they are signed for."""
     return Bucket(

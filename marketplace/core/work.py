@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 60
 RENEW_S = 20
+#: Runs that may fail before a person has to look. A worker that was killed is no failure of the row,
 ATTEMPTS = 10
+#: but a row that takes every worker down with it must end too.
+CLAIMS = 50
 
 
 class LeaseLost(Exception):
@@ -71,9 +74,9 @@ def enqueue(name: str, *, key: str, organization_id: str = "", delay_s: float = 
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO core_workitem (task, key, arguments, organization_id, state, due_at, attempts, fence, worker,
+            INSERT INTO core_workitem (task, key, arguments, organization_id, state, due_at, attempts, failures, fence, worker,
                                        last_error, created_at)
-            VALUES (%s, %s, %s::jsonb, %s, 'PENDING', now() + make_interval(secs => %s), 0, 0, '', '', now())
+            VALUES (%s, %s, %s::jsonb, %s, 'PENDING', now() + make_interval(secs => %s), 0, 0, 0, '', '', now())
             ON CONFLICT (task, key) DO NOTHING
             """,
             [name, key, json.dumps(arguments), organization_id, delay_s],
@@ -94,6 +97,7 @@ class Lease:
     task: str
     arguments: dict[str, Any]
     attempts: int
+    failures: int
     fence: int
     lost: threading.Event = field(default_factory=threading.Event)
 
@@ -135,7 +139,7 @@ def claim() -> Lease | None:
             SET state = 'RUNNING', fence = w.fence + 1, attempts = w.attempts + 1, worker = %s,
                 lease_until = now() + make_interval(secs => %s)
             FROM next WHERE w.id = next.id
-            RETURNING w.id, w.task, w.arguments, w.attempts, w.fence
+            RETURNING w.id, w.task, w.arguments, w.attempts, w.failures, w.fence
             """,
             [worker_name(), LEASE_S],
         )
@@ -143,7 +147,7 @@ def claim() -> Lease | None:
     if row is None:
         return None
     # Django's cursors hand out jsonb as text
-    return Lease(item_id=row[0], task=row[1], arguments=json.loads(row[2]), attempts=row[3], fence=row[4])
+    return Lease(item_id=row[0], task=row[1], arguments=json.loads(row[2]), attempts=row[3], failures=row[4], fence=row[5])
 
 
 def renew_held() -> None:
@@ -206,7 +210,7 @@ def run(lease: Lease) -> None:
     except Exception as error:  # whatever went wrong may heal; after ten attempts a person looks
         logger.exception("work failed", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
         reason = str(error) if isinstance(error, TemporaryFailure) else f"{type(error).__name__}: {error}"[:2000]
-        if lease.attempts >= ATTEMPTS:
+        if lease.failures + 1 >= ATTEMPTS or lease.attempts >= CLAIMS:
             _end(lease, WorkState.PARKED, reason, found)
         else:
             _retry(lease, reason)
@@ -218,9 +222,9 @@ def run(lease: Lease) -> None:
             _held.pop(lease.item_id, None)
 
 
-def backoff_s(attempts: int) -> float:
-    """Return seconds to wait after the given number of attempts: min(2^n x 5 s, 1 h), +-25 % jitter."""
-    return float(min(2 ** (attempts - 1) * 5.0, 3600.0)) * random.uniform(0.75, 1.25)  # noqa: S311
+def backoff_s(failures: int) -> float:
+    """Return seconds to wait after the given number of failures: min(2^n x 5 s, 1 h), +-25 % jitter."""
+    return float(min(2 ** (failures - 1) * 5.0, 3600.0)) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 def _finish(lease: Lease, state: WorkState, error: str) -> bool:
@@ -242,9 +246,9 @@ def _end(lease: Lease, state: WorkState, error: str, found: Task | None) -> None
 def _retry(lease: Lease, error: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE core_workitem SET state = 'PENDING', lease_until = NULL, last_error = %s,"
+            "UPDATE core_workitem SET state = 'PENDING', lease_until = NULL, failures = failures + 1, last_error = %s,"
             " due_at = now() + make_interval(secs => %s) WHERE id = %s AND fence = %s AND state = 'RUNNING'",
-            [error, backoff_s(lease.attempts), lease.item_id, lease.fence],
+            [error, backoff_s(lease.failures + 1), lease.item_id, lease.fence],
         )
 
 

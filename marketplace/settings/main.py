@@ -87,7 +87,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "csp",
     "django_cotton",
-    "django_htmx",
     "drf_spectacular",
     "pgtrigger",
     "rest_framework",

@@ -98,4 +98,5 @@ def parsed_by_botocore(operation: str, status: int, headers: dict[str, str], bod
     parser = botocore.parsers.create_parser("rest-json")
     answer = {"status_code": status, "headers": botocore.awsrequest.HeadersDict(headers), "body": body, "context": {}}
     parsed: dict[str, Any] = parser.parse(answer, model.output_shape)
-    return parsed
+    modelled = vendor_model().shape_for_error_code(parsed["Error"]["Code"]) if status >= 300 else None
+    return parsed | parser.parse(answer, modelled) if modelled is not None else parsed

@@ -93,7 +93,7 @@ def test_a_changed_token_is_refused(rows: list[Organization]) -> None:
     asker = context(rows[0])
     _, token = page(everything, order_by=("pk",), context=asker, max_results=5)
     assert token is not None
-    for place in range(0, len(token) - 1):
+    for place in range(len(token) - 1):
         bad = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
         with pytest.raises(BadPageToken) as caught:
             page(everything, order_by=("pk",), context=asker, next_token=bad)

@@ -29,7 +29,7 @@ def test_what_botocore_sends_is_what_the_handler_gets_and_it_is_valid(name: str)
         dice = random.Random(f"{name}{seed}")
         members = example(operation.input, dice, whole=seed == 0)
         if name == "SendApiAsset":  # headers are Latin-1, and a parameter's name is kept as sent
-            members |= {n: "plain" for n in ("AssetId", "DataSetId", "RevisionId", "Method", "Path")}
+            members |= dict.fromkeys(("AssetId", "DataSetId", "RevisionId", "Method", "Path"), "plain")
             members["RequestHeaders"] = {"accept": "text/csv"}
             members["QueryStringParameters"] = {"a": "1+2 é", "X-Other": "/"}
             members["Body"] = "text ü"

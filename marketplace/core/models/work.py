@@ -26,7 +26,8 @@ class WorkItem(models.Model):
     organization_id = models.CharField(max_length=32, blank=True)
     state = models.CharField(max_length=8, choices=WorkState.choices, default=WorkState.PENDING)
     due_at = models.DateTimeField(default=timezone.now)
-    attempts = models.IntegerField(default=0)
+    attempts = models.IntegerField(default=0)  # claims, those of workers that were killed included
+    failures = models.IntegerField(default=0)  # runs that ended with an error
     lease_until = models.DateTimeField(null=True, blank=True)
     fence = models.BigIntegerField(default=0)
     worker = models.CharField(max_length=80, blank=True)
