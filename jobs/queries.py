@@ -1,10 +1,12 @@
 """Jobs, auto-exports and receipts, as the organization that made them and as the publisher sees them."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 
 from jobs.models import EventAction, Job, JobType, Transfer
 from marketplace.core.errors import NotFound
-from marketplace.core.models import Organization
+from marketplace.core.models import Organization, WorkItem
 
 _RELATED = ("data_set", "product_data_set__product__owner", "revision", "connection", "event_action", "organization")
 
@@ -64,3 +66,26 @@ def get_event_action(*, organization: Organization, event_action_id: str) -> Eve
         return list_event_actions(organization=organization).get(pk=event_action_id)
     except EventAction.DoesNotExist:
         raise NotFound("EVENT_ACTION", event_action_id) from None
+
+
+def latest_of_auto_exports(event_action_ids: Iterable[str]) -> dict[str, Job]:
+    """Return the newest job of each auto-export that has started one."""
+    newest = Job.objects.filter(event_action__in=list(event_action_ids)).order_by("event_action_id", "-created_at")
+    return {str(job.event_action_id): job for job in newest.select_related("revision").distinct("event_action_id")}
+
+
+def latest_of_data_sets(*, organization: Organization, data_set_ids: Iterable[str]) -> dict[str, Job]:
+    """Return an organization's newest delivery of each entitled data set that it had delivered."""
+    newest = Job.objects.filter(
+        organization=organization, type=JobType.EXPORT_REVISIONS_TO_S3, product_data_set__in=list(data_set_ids)
+    ).order_by("product_data_set_id", "-created_at")
+    return {str(job.product_data_set_id): job for job in newest.distinct("product_data_set_id")}
+
+
+def waiting_attempt(*, job: Job) -> WorkItem | None:
+    """Return the work row of a job that failed for a reason that may pass, and when it is tried again; else None."""
+    return (
+        WorkItem.objects.filter(task="jobs.run_job", key=f"{job.pk}:{job.run}", state="PENDING")
+        .exclude(last_error="")
+        .first()
+    )

@@ -66,6 +66,21 @@ def list_entitled_revisions(
     )
 
 
+def list_revoked_revisions(
+    *, organization: Organization, data_set_id: str, at: datetime
+) -> QuerySet[PublishedRevision]:
+    """Return the revisions of an entitled data set that were taken back, newest first: named with the reason, unreadable."""
+    return (
+        PublishedRevision.objects.filter(
+            product_data_set__in=active_entitlements(organization=organization, at=at).values("product_data_set"),
+            product_data_set_id=data_set_id,
+            revision__revoked_at__isnull=False,
+        )
+        .select_related("revision")
+        .order_by("-revision__revoked_at", "-pk")
+    )
+
+
 def get_entitled_revision(
     *, organization: Organization, data_set_id: str, revision_id: str, at: datetime
 ) -> PublishedRevision:
@@ -108,6 +123,14 @@ def list_agreements(*, organization: Organization) -> QuerySet[Agreement]:
         .select_related("product__owner", "offer_version", "accepted_by")
         .order_by("-accepted_at", "pk")
     )
+
+
+def get_agreement(*, organization: Organization, agreement_id: str) -> Agreement:
+    """Raise NotFound alike for an agreement that is missing and for one that is somebody else's."""
+    try:
+        return list_agreements(organization=organization).get(pk=agreement_id)
+    except Agreement.DoesNotExist:
+        raise NotFound("AGREEMENT", agreement_id) from None
 
 
 def living_agreement(*, organization: Organization, product: Product) -> Agreement | None:

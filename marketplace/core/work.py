@@ -200,6 +200,9 @@ def run(lease: Lease) -> None:
         _held[lease.item_id] = lease
     token = _current.set(lease)
     try:
+        if lease.attempts > CLAIMS:
+            _end(lease, WorkState.PARKED, f"The worker was lost {CLAIMS} times while it worked on this.", found)
+            return
         if found is None:
             raise LookupError(f"There is no task {lease.task}; it was renamed or its application is not installed.")
         found.run(**lease.arguments)
@@ -210,7 +213,7 @@ def run(lease: Lease) -> None:
     except Exception as error:  # whatever went wrong may heal; after ten attempts a person looks
         logger.exception("work failed", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
         reason = str(error) if isinstance(error, TemporaryFailure) else f"{type(error).__name__}: {error}"[:2000]
-        if lease.failures + 1 >= ATTEMPTS or lease.attempts >= CLAIMS:
+        if lease.failures + 1 >= ATTEMPTS:
             _end(lease, WorkState.PARKED, reason, found)
         else:
             _retry(lease, reason)

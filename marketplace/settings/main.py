@@ -183,7 +183,8 @@ EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Entrepot <no-reply@localhost>")
 
 # --- browsers ------------------------------------------------------------------------------------------------------------
-SECURE_SSL_REDIRECT = False  # the proxy in front answers plain http; behind it every request is https
+SECURE_SSL_REDIRECT = not INSECURE_TRANSPORT
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # probes of a balancer come by plain http
 SECURE_PROXY_SSL_HEADER = None if INSECURE_TRANSPORT else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 0 if INSECURE_TRANSPORT else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not INSECURE_TRANSPORT

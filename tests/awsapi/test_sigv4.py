@@ -13,7 +13,17 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from marketplace.awsapi.sigv4 import AuthenticationFailed, Expected, SignedRequest, Verified, is_signed, verify
+from marketplace.awsapi.sigv4 import (
+    AuthenticationFailed,
+    Claim,
+    Expected,
+    SignedRequest,
+    Verified,
+    is_signed,
+    sign,
+    signing_key,
+    verify,
+)
 from marketplace.awsapi.target import raw_target
 
 NOW = datetime(2030, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -253,6 +263,34 @@ def test_each_digit_of_the_signature_counts(position: int) -> None:
     assert refusal(with_header(original, "authorization", text[:place] + other + text[place + 1 :])) == (
         "InvalidSignatureException"
     )
+
+
+def signed_by_hand(
+    request: SignedRequest, *, date: str = "20300131", names: tuple[str, ...] = ("host", "x-amz-date")
+) -> SignedRequest:
+    """Sign what no SDK would sign: the signature itself is right, so that only the rule in question can refuse it."""
+    claim = Claim(KEY_ID, date, "eu-west-1", "dataexchange", "20300131T120000Z", names, "")
+    request = with_header(request, "x-amz-date", claim.timestamp)
+    block = "".join(f"{name}:{header(request, name)}\n" for name in names)
+    digest = hashlib.sha256(request.body).hexdigest()
+    canonical = "\n".join((request.method, request.raw_paths[0], request.raw_query, block, ";".join(names), digest))
+    signature = sign(signing_key(SECRET, date, claim.region, claim.service), claim, canonical)
+    scope = f"{KEY_ID}/{date}/{claim.region}/{claim.service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={';'.join(names)}, Signature={signature}"
+    return with_header(request, "authorization", text)
+
+
+def test_a_right_signature_does_not_excuse_what_it_leaves_out() -> None:
+    plain = SignedRequest("GET", ("/v1/data-sets",), "", (("host", "127.0.0.1"),), b"")
+    assert check(signed_by_hand(plain))
+    assert refusal(signed_by_hand(plain, date="20300130")) == "InvalidSignatureException"
+    assert refusal(signed_by_hand(plain, names=("x-amz-date",))) == "InvalidSignatureException"
+    assert refusal(signed_by_hand(plain, names=("host",))) == "InvalidSignatureException"
+    names = ("host", "x-amz-content-sha256", "x-amz-date")
+    declared = with_header(plain, "x-amz-content-sha256", hashlib.sha256(b"").hexdigest())
+    assert check(signed_by_hand(declared, names=names))
+    wrong = with_header(plain, "x-amz-content-sha256", "0" * 64)
+    assert refusal(signed_by_hand(wrong, names=names)) == "InvalidSignatureException"
 
 
 def test_an_added_amz_header_must_be_signed() -> None:

@@ -1,6 +1,8 @@
 """Memberships and organizations as their members see them."""
 
-from django.db.models import QuerySet
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Membership, Organization, User
@@ -17,3 +19,9 @@ def get_organization_by_account(account_id: str) -> Organization:
         return Organization.objects.get(account_id=account_id)
     except Organization.DoesNotExist:
         raise NotFound("ACCOUNT", account_id) from None
+
+
+def list_organizations(*, ids: Iterable[str] = (), account_ids: Iterable[str] = ()) -> QuerySet[Organization]:
+    """Return organizations by id or by account id, by name; what is not there is left out."""
+    wanted = Q(pk__in=list(ids)) | Q(account_id__in=[a for a in account_ids if a.isascii() and a.isdigit()])
+    return Organization.objects.filter(wanted).order_by("name", "pk")

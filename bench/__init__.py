@@ -1,0 +1,1 @@
+"""Measurements as ratios against named peers, taken in the same run: `make bench`."""

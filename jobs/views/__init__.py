@@ -1,0 +1,1 @@
+"""Pages of jobs: auto-exports, deliveries with their receipts, imports."""

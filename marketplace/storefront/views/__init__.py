@@ -1,0 +1,1 @@
+"""Pages of the storefront: the catalogue, products, and what an organization subscribes to."""

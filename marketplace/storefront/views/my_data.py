@@ -1,0 +1,160 @@
+"""What an organization is entitled to: data sets, revisions, files; and ending a subscription."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.models import JobState
+from jobs.queries import latest_of_data_sets, list_deliveries, list_event_actions
+from marketplace.core import audit, scopes, storage
+from marketplace.core.middleware import MemberRequest
+from marketplace.core.pages import member_page
+from marketplace.core.queries.storage import list_storage_connections
+from marketplace.storefront.snippets import auto_export_call, snippets
+from publishers.queries.data_sets import list_assets
+from publishers.queries.publications import first_assets
+from subscriptions import operations
+from subscriptions.queries import (
+    get_agreement,
+    get_entitled_asset,
+    get_entitled_data_set,
+    get_entitled_revision,
+    list_agreements,
+    list_entitled_data_sets,
+    list_entitled_revisions,
+    list_revoked_revisions,
+    living_agreement,
+)
+
+DATA_SETS_PER_PAGE = 50
+REVISIONS_PER_PAGE = 20
+FILES_PER_REVISION = 3
+FILES_PER_PAGE = 100
+DELIVERIES_SHOWN = 10
+
+
+@require_safe
+@member_page("subscriptions:read")
+def my_data(request: MemberRequest) -> HttpResponse:
+    """List the entitled data sets with what is new, where it goes and what to do next."""
+    organization = request.organization
+    entitled = list_entitled_data_sets(organization=organization, at=timezone.now())
+    page = Paginator(entitled, DATA_SETS_PER_PAGE).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    by_set: dict[str, list[object]] = {}
+    for action in list_event_actions(organization=organization).filter(product_data_set__in=shown):
+        by_set.setdefault(action.product_data_set_id, []).append(action)
+    latest = latest_of_data_sets(organization=organization, data_set_ids=[entry.pk for entry in shown])
+    context = {
+        "page": page,
+        "rows": [(entry, by_set.get(entry.pk, []), latest.get(entry.pk)) for entry in shown],
+        "agreements": list_agreements(organization=organization).filter(ended_at=None),
+        "ended": list_agreements(organization=organization).filter(ended_at__isnull=False)[:50],
+        "has_connections": list_storage_connections(organization=organization).exists(),
+        "has_auto_exports": list_event_actions(organization=organization).exists(),
+        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
+    }
+    return render(request, "storefront/my_data.html", context)
+
+
+@require_safe
+@member_page("subscriptions:read")
+def my_data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
+    """Show one entitled data set: revisions, auto-exports, how programs reach it, the agreement."""
+    organization, now = request.organization, timezone.now()
+    entry = get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=now)
+    revisions = list_entitled_revisions(organization=organization, data_set_id=entry.pk, at=now)
+    page = Paginator(revisions, REVISIONS_PER_PAGE).get_page(request.GET.get("page"))
+    shown = list(page.object_list)
+    files = first_assets(revision_ids=[p.revision_id for p in shown], each=FILES_PER_REVISION)
+    counts = {p.revision_id: getattr(p, "asset_count", 0) for p in shown}
+    actions = list_event_actions(organization=organization).filter(product_data_set=entry)
+    deliveries = list_deliveries(organization=organization).filter(product_data_set=entry)
+    delivered = set(
+        deliveries.filter(revision__in=[p.revision_id for p in shown], state=JobState.COMPLETED).values_list(
+            "revision_id", flat=True
+        )
+    )
+    recent = list(deliveries[:5])
+    context = {
+        "entry": entry,
+        "page": page,
+        "revisions": [
+            (p, counts[p.revision_id], files.get(p.revision_id, []), p.revision_id in delivered) for p in shown
+        ],
+        "revoked": list_revoked_revisions(organization=organization, data_set_id=entry.pk, at=now)[:20],
+        "actions": actions,
+        "deliveries": recent,
+        "live": any(job.state == JobState.IN_PROGRESS for job in recent),
+        "agreement": living_agreement(organization=organization, product=entry.product),
+        "entitled_with": list_entitled_data_sets(organization=organization, at=now).filter(product=entry.product),
+        "snippets": snippets(data_set_id=entry.pk),
+        "auto_export_call": auto_export_call(data_set_id=entry.pk),
+        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
+        "can_read": "data:read" in scopes.allowed(request.membership),
+    }
+    return render(request, "storefront/my_data_set.html", context)
+
+
+@require_safe
+@member_page("subscriptions:read")
+def my_revision(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
+    """Show one readable revision: its files and where it was delivered."""
+    organization, now = request.organization, timezone.now()
+    entry = get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=now)
+    publication = get_entitled_revision(
+        organization=organization, data_set_id=data_set_id, revision_id=revision_id, at=now
+    )
+    assets = list_assets(revision=publication.revision).order_by("name", "pk")
+    deliveries = list_deliveries(organization=organization).filter(
+        product_data_set=entry, revision=publication.revision_id
+    )
+    recent = list(deliveries[:DELIVERIES_SHOWN])
+    context = {
+        "entry": entry,
+        "publication": publication,
+        "revision": publication.revision,
+        "page": Paginator(assets, FILES_PER_PAGE).get_page(request.GET.get("page")),
+        "size_bytes": sum(assets.values_list("size_bytes", flat=True)),
+        "deliveries": recent,
+        "live": any(job.state == JobState.IN_PROGRESS for job in recent),
+        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
+        "can_read": "data:read" in scopes.allowed(request.membership),
+    }
+    return render(request, "storefront/my_revision.html", context)
+
+
+@require_safe
+@member_page("data:read")
+def my_asset_download(request: MemberRequest, data_set_id: str, revision_id: str, asset_id: str) -> HttpResponse:
+    """Send the browser to the file at the store by a URL that lives five minutes; the audit keeps that it was asked."""
+    asset = get_entitled_asset(
+        organization=request.organization,
+        data_set_id=data_set_id,
+        revision_id=revision_id,
+        asset_id=asset_id,
+        at=timezone.now(),
+    )
+    audit.record(
+        "asset.downloaded",
+        actor=request.actor,
+        subject=asset,
+        detail={"data_set_id": data_set_id, "revision_id": revision_id, "size_bytes": asset.size_bytes},
+    )
+    response = HttpResponseRedirect(storage.public_vault().presign_get(asset.vault_key, filename=asset.name))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_POST
+@member_page("subscriptions:write")
+def subscription_end(request: MemberRequest, agreement_id: str) -> HttpResponse:
+    """End a subscription at once; what was delivered stays where it is."""
+    agreement = get_agreement(organization=request.organization, agreement_id=agreement_id)
+    operations.end_agreement(agreement=agreement, actor=request.actor, at=timezone.now())
+    messages.success(request, f"Subscription to {agreement.product.name} ended. Delivered files stay in your buckets.")
+    return redirect("my-data")

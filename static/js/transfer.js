@@ -1,0 +1,137 @@
+// One file to storage in parts: 4 in flight, retries with back-off, pause, resume after a reload (same file -> same
+// upload; the server lists the parts that storage already has). No page knowledge; <multipart-upload> is in upload.js.
+// Server contract (JSON, CSRF header):
+//   POST   url            {name,size,type,modified} -> {id, part_size, done: [n, ...]}
+//   POST   url/{id}/sign  {parts: [n, ...]}         -> {urls: {n: url}}
+//   POST   url/{id}/complete                        -> {asset?, redirect?}   (server lists parts; no ETag needed here)
+//   DELETE url/{id}                                 -> 204
+// An empty file is one empty part.
+const PARALLEL = 4, TRIES = 6, BATCH = 16;
+const LOST = "Connection lost";
+
+const sleep = (ms, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+});
+
+export async function api(method, url, body, signal) {
+  const headers = { "Content-Type": "application/json", Accept: "application/json" };
+  headers["X-CSRFToken"] = document.querySelector("meta[name=csrf]")?.content ?? "";
+  const answer = await fetch(url, { method, signal, headers, body: body && JSON.stringify(body) }).catch((error) => {
+    throw signal?.aborted ? error : new Error(LOST);
+  });
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({}));
+    throw Object.assign(new Error(problem.detail ?? `The server answered ${answer.status}`), { status: answer.status });
+  }
+  return answer.status === 204 ? null : answer.json();
+}
+
+// XMLHttpRequest, because fetch tells no progress of what it sends.
+function put(url, blob, onprogress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const stop = () => { request.abort(); reject(signal.reason); };
+    request.open("PUT", url);
+    request.timeout = 15 * 60e3;
+    request.upload.onprogress = (event) => onprogress(event.loaded);
+    request.onload = () => {
+      if (request.status < 300) resolve();
+      else reject(Object.assign(new Error(`Storage answered ${request.status}`), { status: request.status }));
+    };
+    request.onerror = request.ontimeout = () => reject(new Error(LOST));
+    signal.addEventListener("abort", stop, { once: true });
+    request.onloadend = () => signal.removeEventListener("abort", stop);
+    request.send(blob);
+  });
+}
+
+// state: waiting, running, paused, finishing, done, failed, cancelled. Events: change (state), progress (bytes).
+export class Upload extends EventTarget {
+  state = "waiting"; sent = 0; inflight = 0; maxInflight = 0; retries = 0;
+  #partial = new Map(); #urls = new Map(); #abort;
+
+  constructor(file, url, name = file.name) {
+    super();
+    Object.assign(this, { file, base: url, name });
+  }
+  get bytes() { let total = this.sent; for (const part of this.#partial.values()) total += part; return total; }
+  get isLost() { return this.state === "failed" && this.error === LOST; }
+  get isActive() { return ["waiting", "running", "finishing"].includes(this.state); }
+  #set(state, error) { this.state = state; this.error = error; this.dispatchEvent(new Event("change")); }
+  #size(part) { return Math.min(this.partSize, this.file.size - (part - 1) * this.partSize); }
+
+  async start() {
+    const abort = (this.#abort = new AbortController()), { signal } = abort;
+    this.#urls.clear();
+    this.#set("running");
+    try {
+      const { size, type, lastModified } = this.file;
+      const info = await api("POST", this.base, { name: this.name, size, type, modified: lastModified }, signal);
+      this.id = info.id;
+      this.partSize = info.part_size;
+      const done = new Set(info.done), todo = [];
+      for (let part = 1; part <= Math.max(1, Math.ceil(size / this.partSize)); part++) done.has(part) || todo.push(part);
+      this.resumed = done.size;
+      this.#partial.clear();
+      this.sent = [...done].reduce((total, part) => total + this.#size(part), 0);
+      await Promise.all(Array.from({ length: PARALLEL }, () => this.#worker(todo, signal)));
+      this.#set("finishing");
+      this.result = await api("POST", `${this.base}/${this.id}/complete`, {}, signal);
+      this.#set("done");
+    } catch (error) {
+      if (signal.aborted) return; // paused or cancelled: the state is set already
+      abort.abort(error);
+      this.#partial.clear();
+      this.#set("failed", error.message);
+    }
+  }
+  async #worker(todo, signal) {
+    for (let part; (part = todo.shift()) !== undefined;) {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          await this.#part(part, todo, signal);
+          break;
+        } catch (error) {
+          this.#partial.delete(part);
+          signal.throwIfAborted();
+          // 403 is an expired signature, 408 and 429 ask to come again; other refusals will not heal.
+          const final = error.status >= 400 && error.status < 500 && ![403, 408, 429].includes(error.status);
+          if (final || attempt + 1 >= TRIES) throw error;
+          this.retries++;
+          this.#urls.delete(part);
+          await sleep(Math.min(30e3, 500 * 2 ** attempt) * (0.5 + Math.random()), signal);
+        }
+      }
+    }
+  }
+  async #part(part, todo, signal) {
+    if (!this.#urls.has(part)) {
+      const parts = [part, ...todo.slice(0, BATCH - 1).filter((other) => !this.#urls.has(other))];
+      const { urls } = await api("POST", `${this.base}/${this.id}/sign`, { parts }, signal);
+      for (const number in urls) this.#urls.set(+number, urls[number]);
+    }
+    const from = (part - 1) * this.partSize;
+    this.maxInflight = Math.max(this.maxInflight, ++this.inflight);
+    const moved = (bytes) => { this.#partial.set(part, bytes); this.dispatchEvent(new Event("progress")); };
+    try {
+      await put(this.#urls.get(part), this.file.slice(from, from + this.#size(part)), moved, signal);
+    } finally {
+      this.inflight--;
+    }
+    this.#partial.delete(part);
+    this.sent += this.#size(part);
+    this.dispatchEvent(new Event("progress"));
+  }
+  pause() {
+    if (this.state !== "running") return;
+    this.#set("paused");
+    this.#abort.abort(new DOMException("paused", "AbortError"));
+    this.#partial.clear();
+  }
+  async cancel() {
+    this.#set("cancelled");
+    this.#abort?.abort(new DOMException("cancelled", "AbortError"));
+    if (this.id) await api("DELETE", `${this.base}/${this.id}`);
+  }
+}
