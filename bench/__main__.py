@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.parts import EXCHANGE  # starts the parts, and sets ENTREPOT_STATE
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings.main"
-import django  # noqa: E402
+import django
 
 django.setup()
 
+from django.db.models import Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from jobs.operations import exports, lifecycle  # noqa: E402
@@ -62,8 +63,15 @@ def exporting_many_small_objects() -> None:
         key = f"assets/bench-{revision.pk}-{number}"
         etag, digests = vault.write(key, iter([os.urandom(OBJECT_BYTES)]), content_type="text/csv")
         revisions.add_asset(
-            revision=revision, asset_id=f"{revision.pk[:26]}{number:06d}", name=f"{number}.csv", digests=digests, etag=etag,
-            vault_key=key, content_type="text/csv", actor=actor, at=at,
+            revision=revision,
+            asset_id=f"{revision.pk[:26]}{number:06d}",
+            name=f"{number}.csv",
+            digests=digests,
+            etag=etag,
+            vault_key=key,
+            content_type="text/csv",
+            actor=actor,
+            at=at,
         )
         keys.append(key)
     revision = revisions.finalize_revision(revision=revision, actor=actor, at=at)
@@ -71,14 +79,27 @@ def exporting_many_small_objects() -> None:
     vault.make_sibling(bucket)
     store = EXCHANGE.endpoints["s3"]
     connection = create_storage_connection(
-        organization=owner.organization, name="b", endpoint_url=store["endpoint_url"], region="us-east-1", bucket=bucket,
-        access_key_id=store["access_key_id"], secret_access_key=store["secret_access_key"], actor=actor, at=at,
+        organization=owner.organization,
+        name="b",
+        endpoint_url=store["endpoint_url"],
+        region="us-east-1",
+        bucket=bucket,
+        access_key_id=store["access_key_id"],
+        secret_access_key=store["secret_access_key"],
+        actor=actor,
+        at=at,
     )
 
     def ours() -> None:
         job = exports.create_export(
-            organization=owner.organization, data_set=data_set, product_data_set=None, revision=revision,
-            connection=connection, key_pattern=f"{time.time_ns()}/${{Asset.Name}}", actor=actor, at=timezone.now(),
+            organization=owner.organization,
+            data_set=data_set,
+            product_data_set=None,
+            revision=revision,
+            connection=connection,
+            key_pattern=f"{time.time_ns()}/${{Asset.Name}}",
+            actor=actor,
+            at=timezone.now(),
         )
         job = lifecycle.start_job(job=job, actor=actor, at=timezone.now())
         exports.run_export(job=job)
@@ -107,7 +128,9 @@ def streaming_a_large_object() -> None:
     """Our checked stream, against boto3's get_object into upload_fileobj."""
     vault = storage.vault()
     block = os.urandom(storage.MIB)
-    vault.write("bench/large", (block for _ in range(LARGE_BYTES // len(block))), content_type="application/octet-stream")
+    vault.write(
+        "bench/large", (block for _ in range(LARGE_BYTES // len(block))), content_type="application/octet-stream"
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def ours() -> None:
@@ -128,7 +151,20 @@ def streaming_a_large_object() -> None:
 def searching_the_catalogue() -> None:
     """Our search with page and facets, against icontains over the same three fields (what DRF's SearchFilter does)."""
     owner, _ = member()
-    words = "weather price traffic energy harvest retail vessel flight health climate river forest market loan credit".split()
+    words = [
+        "weather",
+        "price",
+        "traffic",
+        "energy",
+        "harvest",
+        "retail",
+        "vessel",
+        "flight",
+        "health",
+        "climate",
+        "river",
+    ]
+    words += ["forest", "market", "loan", "credit"]
     at = timezone.now()
     Organization.objects.filter(pk=owner.organization_id).update(name="Catalogue bench")
     made = Product.objects.bulk_create(
@@ -156,8 +192,6 @@ def searching_the_catalogue() -> None:
         return statistics.median(times) * 1000
 
     def naive(text: str) -> object:
-        from django.db.models import Q
-
         found = Product.objects.filter(state="PUBLISHED")
         for word in text.split():
             found = found.filter(
@@ -165,7 +199,12 @@ def searching_the_catalogue() -> None:
             )
         return found.count(), list(found[:18])
 
-    report(f"search {PRODUCTS} products, page and facets vs icontains", median(lambda t: search_catalogue(Search(text=t))), median(naive), "ms")
+    report(
+        f"search {PRODUCTS} products, page and facets vs icontains",
+        median(lambda t: search_catalogue(Search(text=t))),
+        median(naive),
+        "ms",
+    )
 
 
 if __name__ == "__main__":

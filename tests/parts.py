@@ -7,6 +7,7 @@ its web server, worker and scheduler. Nothing is faked.
 import atexit
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ READY_S = 180
 
 def free_port() -> int:
     """Return a free loopback port below the range that outgoing connections take."""
-    for port in range(8100, 8900):
+    for port in random.sample(range(8100, 8900), 800):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -115,6 +116,7 @@ def _start() -> Exchange:
     atexit.register(clean_up)
     exchange.wait_until_ready()
     os.environ["ENTREPOT_STATE"] = str(exchange.state)
+    os.environ["STATIC_ROOT"] = str(exchange.state / "static")
     return exchange
 
 

@@ -46,7 +46,7 @@ def choose_ports(known: Mapping[str, int]) -> dict[str, int]:
         port = next(candidates, 0)
         while not (FIRST <= port <= LAST and port not in chosen.values() and _is_usable(name, port)):
             # At random, so that two installations that start at the same moment do not choose alike.
-            port = random.randint(FIRST, LAST)
+            port = random.randint(FIRST, LAST)  # noqa: S311
         chosen[name] = port
     return chosen
 

@@ -1,5 +1,6 @@
 """Finds and ends processes that belong to a state directory, whoever their parent is by now."""
 
+import contextlib
 import signal
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,13 +51,11 @@ def _belongs(process: psutil.Process, directory: Path, name: str) -> bool:
 
 def _is_postgres(process: psutil.Process) -> bool:
     try:
-        return process.name() == "postgres"
+        return bool(process.name() == "postgres")
     except psutil.NoSuchProcess:
         return False
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass

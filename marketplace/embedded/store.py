@@ -1,6 +1,7 @@
 """The object store from the wheel: SeaweedFS with its S3 gateway, on loopback only, and the buckets in it."""
 
 import asyncio
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -66,7 +67,8 @@ def part(state: StateDirectory, origins: list[str]) -> Part:
 def forget_sockets(state: StateDirectory) -> None:
     """Remove the sockets that SeaweedFS opens at fixed places and leaves behind."""
     for name in STORE_PORTS:
-        socket = f"/tmp/seaweedfs-{name.removeprefix('store_')}-grpc-{state.ports[name] + GRPC_OFFSET}.sock"
+        # The program has this directory built in.
+        socket = f"/tmp/seaweedfs-{name.removeprefix('store_')}-grpc-{state.ports[name] + GRPC_OFFSET}.sock"  # noqa: S108
         Path(socket).unlink(missing_ok=True)
 
 
@@ -130,10 +132,8 @@ async def configure(state: StateDirectory, origins: list[str]) -> None:
 
 def _write_probe(client: Any) -> None:
     for bucket in (VAULT_BUCKET, MEDIA_BUCKET):
-        try:
+        with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=bucket)
-        except client.exceptions.BucketAlreadyOwnedByYou:
-            pass
         client.put_object(Bucket=bucket, Key=PROBE_KEY, Body=b"ready")
         client.delete_object(Bucket=bucket, Key=PROBE_KEY)
 

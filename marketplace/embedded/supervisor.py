@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
-from circus.stream import FileStream
+from circus.stream import FileStream  # type: ignore[attr-defined]
 from circus.watcher import Watcher
 
 from marketplace.embedded import processes

@@ -168,7 +168,11 @@ class Customer:
         items: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = self.call("GET", f"/api/deliveries/{delivery_id}/receipt", params={"limit": 200} | ({"cursor": cursor} if cursor else {}))
+            page = self.call(
+                "GET",
+                f"/api/deliveries/{delivery_id}/receipt",
+                params={"limit": 200} | ({"cursor": cursor} if cursor else {}),
+            )
             items += page["items"]
             cursor = page["next_cursor"]
             if not cursor:

@@ -76,7 +76,11 @@ def test_an_export_by_hand_uses_the_callers_bucket_and_pattern(exchange):
             "ExportRevisionsToS3": {
                 "DataSetId": entitled,
                 "RevisionDestinations": [
-                    {"RevisionId": revision, "Bucket": bucket, "KeyPattern": "in/${Revision.CreatedAt.Year}/${Asset.Name}"}
+                    {
+                        "RevisionId": revision,
+                        "Bucket": bucket,
+                        "KeyPattern": "in/${Revision.CreatedAt.Year}/${Asset.Name}",
+                    }
                 ],
             }
         },
@@ -137,7 +141,12 @@ def test_bad_input_is_answered_with_the_modelled_error_and_nothing_moves(exchang
     with pytest.raises(ClientError) as refused:
         wrong.list_data_sets()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    assert requests.get(f"{exchange.url}/v1/data-sets", headers={"Authorization": "Bearer entt_nonsense"}, timeout=10).status_code == 403
+    assert (
+        requests.get(
+            f"{exchange.url}/v1/data-sets", headers={"Authorization": "Bearer entt_nonsense"}, timeout=10
+        ).status_code
+        == 403
+    )
 
 
 def test_pages_of_lists_are_whole_and_without_repeats(exchange):

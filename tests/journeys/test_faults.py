@@ -34,7 +34,9 @@ def parties():
     publisher.connect_bucket(source)
     keys = [f"part-{n:03d}.csv" for n in range(OBJECTS)]
     for n, key in enumerate(keys):
-        publisher.s3.put_object(Bucket=source, Key=key, Body=b"n,text\n" + b"%d,%s\n" % (n, os.urandom(30_000).hex().encode()))
+        publisher.s3.put_object(
+            Bucket=source, Key=key, Body=b"n,text\n" + b"%d,%s\n" % (n, os.urandom(30_000).hex().encode())
+        )
     data_set = publisher.create_data_set("Many objects")
     revision = publisher.dx.create_revision(DataSetId=data_set)["Id"]
     publisher.import_by_signed_url(data_set, revision, "first.csv", b"x\n1\n")

@@ -124,6 +124,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('PENDING', 'Pending'), ('RUNNING', 'Running'), ('DONE', 'Done'), ('FAILED', 'Failed'), ('PARKED', 'Parked')], default='PENDING', max_length=8)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('attempts', models.IntegerField(default=0)),
+                ('failures', models.IntegerField(default=0)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
                 ('fence', models.BigIntegerField(default=0)),
                 ('worker', models.CharField(blank=True, max_length=80)),
