@@ -9,6 +9,20 @@
 const PARALLEL = 4, TRIES = 6, BATCH = 16;
 const LOST = "Connection lost";
 
+// A page sends at most PARALLEL parts at a time, however many files it has in hand.
+let free = PARALLEL;
+const queue = [];
+function slot(signal) {
+  if (free) { free--; return Promise.resolve(); }
+  return new Promise((resolve, reject) => {
+    const stop = () => { queue.splice(queue.indexOf(take), 1); reject(signal.reason); };
+    const take = () => { signal.removeEventListener("abort", stop); resolve(); };
+    signal.addEventListener("abort", stop, { once: true });
+    queue.push(take);
+  });
+}
+function release() { const take = queue.shift(); if (take) take(); else free++; }
+
 const sleep = (ms, signal) => new Promise((resolve, reject) => {
   const timer = setTimeout(resolve, ms);
   signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
@@ -112,12 +126,14 @@ export class Upload extends EventTarget {
       for (const number in urls) this.#urls.set(+number, urls[number]);
     }
     const from = (part - 1) * this.partSize;
+    await slot(signal);
     this.maxInflight = Math.max(this.maxInflight, ++this.inflight);
     const moved = (bytes) => { this.#partial.set(part, bytes); this.dispatchEvent(new Event("progress")); };
     try {
       await put(this.#urls.get(part), this.file.slice(from, from + this.#size(part)), moved, signal);
     } finally {
       this.inflight--;
+      release();
     }
     this.#partial.delete(part);
     this.sent += this.#size(part);

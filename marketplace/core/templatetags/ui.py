@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
-from django.forms import BoundField
+from django.forms import BaseForm, BoundField
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -168,6 +168,12 @@ def initials(name: object) -> str:
 def is_checkbox(field: BoundField) -> bool:
     """Tell a single tick box, whose label stands beside it."""
     return field.widget_type == "checkbox"
+
+
+@register.simple_tag
+def ui_field_errors(form: BaseForm) -> list[BoundField]:
+    """Return the visible fields of a form that need attention."""
+    return [field for field in form.visible_fields() if field.errors]
 
 
 @register.filter(name="markdown")
