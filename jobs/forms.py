@@ -104,3 +104,22 @@ def pattern_variables() -> list[tuple[str, str]]:
     """Return (variable as it is typed, meaning) for every variable of key patterns."""
     order = sorted(key_patterns.VARIABLES, key=list(VARIABLE_MEANINGS).index)
     return [(f"${{{name}}}", VARIABLE_MEANINGS[name]) for name in order]
+
+
+class UrlImportForm(forms.Form):
+    """One public URL; the file becomes an asset."""
+
+    url = forms.CharField(
+        label="URL",
+        max_length=2000,
+        widget=CodeInput(attrs={"inputmode": "url", "placeholder": "https://example.org/data/prices.csv"}),
+        help_text="A public https address. Redirects are followed when they stay public.",
+        error_messages={"required": "Give the address of the file."},
+    )
+    name = forms.CharField(
+        label="File name",
+        max_length=1024,
+        required=False,
+        widget=CodeInput,
+        help_text="Subscribers get the file under this name. Left empty, it is taken from the URL.",
+    )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs.views import auto_exports, deliveries
+from jobs.views import auto_exports, deliveries, imports
 
 urlpatterns = [
     path("auto-exports", auto_exports.auto_exports, name="auto-exports"),
@@ -14,4 +14,11 @@ urlpatterns = [
     path("deliveries/<str:job_id>", deliveries.delivery, name="delivery"),
     path("deliveries/<str:job_id>/retry", deliveries.delivery_retry, name="delivery-retry"),
     path("exports/new", deliveries.export_create, name="export-create"),
+    path(
+        "publish/data-sets/<str:data_set_id>/revisions/<str:revision_id>/import",
+        imports.import_create,
+        name="import-create",
+    ),
+    path("imports/<str:job_id>", imports.import_, name="import"),
+    path("imports/<str:job_id>/retry", imports.import_retry, name="import-retry"),
 ]

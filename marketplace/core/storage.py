@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -48,6 +49,24 @@ class ObjectInfo:
     etag: str
     content_type: str
     sha256: str  # hexadecimal, empty when the store keeps none
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of one level of a bucket; next_token is empty on the last."""
+
+    folders: list[str]
+    objects: list[ListedObject]
+    next_token: str
 
 
 @dataclass(frozen=True)
@@ -199,6 +218,16 @@ class Bucket:
         """Return up to `limit` keys below a prefix, in the store's order."""
         answer = self._call("list_objects_v2", Prefix=prefix, MaxKeys=min(limit, 1000))
         return [entry["Key"] for entry in answer.get("Contents", [])]
+
+    def browse(self, prefix: str, *, after: str = "", limit: int = 100) -> Listing:
+        """Return one level under a prefix, from after a token of the page before. Raises StorageFault."""
+        more = {"ContinuationToken": after} if after else {}
+        answer = self._call("list_objects_v2", Prefix=prefix, Delimiter="/", MaxKeys=limit, **more)
+        objects = [
+            ListedObject(o["Key"], o["Size"], o["LastModified"]) for o in answer.get("Contents", []) if o["Key"] != prefix
+        ]
+        folders = [p["Prefix"] for p in answer.get("CommonPrefixes", [])]
+        return Listing(folders, objects, answer.get("NextContinuationToken", ""))
 
     # --- reading ----------------------------------------------------------------------------------------------------
     def read(self, key: str) -> Iterator[bytes]:
@@ -390,7 +419,11 @@ def _probe_client() -> Any:
         aws_access_key_id=settings.S3_ACCESS_KEY_ID,
         aws_secret_access_key=settings.S3_SECRET_ACCESS_KEY,
         config=Config(
-            s3={"addressing_style": "path"}, connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1}, proxies={}
+            s3={"addressing_style": "path"},
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"total_max_attempts": 1},
+            proxies={},
         ),
     )
 
@@ -452,8 +485,14 @@ def as_operator(bucket: Bucket) -> Bucket:
     )
 
 
+def _place_of(endpoint_url: str) -> tuple[str, int]:
+    """Return (host, port) in one spelling, however the URL spells them."""
+    parts = urlsplit(endpoint_url)
+    return (parts.hostname or "").rstrip("."), parts.port or {"http": 80}.get(parts.scheme, 443)
+
+
 def refuse_own_bucket(*, endpoint_url: str, bucket: str) -> None:
     """Raise Invalid for the buckets of the exchange itself."""
-    ours = {urlsplit(settings.S3_ENDPOINT_URL).netloc, urlsplit(settings.S3_PUBLIC_ENDPOINT_URL).netloc}
-    if urlsplit(endpoint_url).netloc in ours and bucket in {settings.S3_VAULT_BUCKET, settings.S3_MEDIA_BUCKET}:
+    ours = {_place_of(settings.S3_ENDPOINT_URL), _place_of(settings.S3_PUBLIC_ENDPOINT_URL)}
+    if _place_of(endpoint_url) in ours and bucket in {settings.S3_VAULT_BUCKET, settings.S3_MEDIA_BUCKET}:
         raise Invalid("This bucket belongs to the exchange itself. Choose one of your own.", field="bucket")

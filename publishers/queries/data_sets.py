@@ -1,10 +1,12 @@
 """Data sets, revisions and assets as their owner sees them."""
 
+from collections.abc import Iterable
+
 from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import Asset, DataSet, Revision, Upload
+from publishers.models import Asset, DataSet, ProductDataSet, PublishedRevision, Revision, Upload
 
 
 def list_owned_data_sets(*, owner: Organization) -> QuerySet[DataSet]:
@@ -66,3 +68,14 @@ def get_upload(*, revision: Revision, upload_id: str) -> Upload:
         return Upload.objects.select_related("revision").get(revision=revision, pk=upload_id)
     except Upload.DoesNotExist:
         raise NotFound("UPLOAD", upload_id) from None
+
+
+def list_holding_products(*, data_set: DataSet) -> QuerySet[ProductDataSet]:
+    """Return where a data set is listed, in the order it was added."""
+    return ProductDataSet.objects.filter(data_set=data_set).select_related("product").order_by("added_at", "pk")
+
+
+def published_among(*, revision_ids: Iterable[str]) -> dict[str, int]:
+    """Return in how many products each of the revisions is published; those in none are left out."""
+    rows = PublishedRevision.objects.filter(revision__in=list(revision_ids)).values_list("revision")
+    return dict(rows.annotate(n=Count("pk")).order_by("revision"))
