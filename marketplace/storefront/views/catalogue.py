@@ -15,7 +15,7 @@ from marketplace.storefront import browsing
 from publishers.queries.catalogue import PAGE, search_catalogue
 from publishers.queries.shelves import catalogue_figures, list_newest_products, list_products_of, shelf_counts
 
-NEWEST_SHOWN = 6
+NEWEST_SHOWN = 8
 PUBLISHERS_OFFERED = 12
 PUBLISHERS_CHOSEN = 20
 #: per caller; typing asks at most every 200 ms, so a person stays well under it
