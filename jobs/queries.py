@@ -29,6 +29,27 @@ def list_deliveries(*, organization: Organization) -> QuerySet[Job]:
     return list_jobs(organization=organization).filter(type=JobType.EXPORT_REVISIONS_TO_S3)
 
 
+def get_delivery(*, organization: Organization, job_id: str) -> Job:
+    """Raise NotFound alike for an export that is missing, somebody else's, or no export."""
+    try:
+        return list_deliveries(organization=organization).get(pk=job_id)
+    except Job.DoesNotExist:
+        raise NotFound("JOB", job_id) from None
+
+
+def list_imports(*, organization: Organization) -> QuerySet[Job]:
+    """Return an organization's imports of every kind, newest first."""
+    return list_jobs(organization=organization).exclude(type=JobType.EXPORT_REVISIONS_TO_S3)
+
+
+def get_import(*, organization: Organization, job_id: str) -> Job:
+    """Raise NotFound alike for an import that is missing, somebody else's, or no import."""
+    try:
+        return list_imports(organization=organization).get(pk=job_id)
+    except Job.DoesNotExist:
+        raise NotFound("JOB", job_id) from None
+
+
 def list_deliveries_of_publisher(*, owner: Organization) -> QuerySet[Job]:
     """Return the exports of an owner's data by others, newest first: the publisher's side of the receipts."""
     return (

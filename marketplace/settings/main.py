@@ -50,6 +50,8 @@ S3_MEDIA_BUCKET = env.text("S3_MEDIA_BUCKET", f"{S3_VAULT_BUCKET}-media")
 #: host:port pairs that outbound calls may reach although they are private or not on https; see core/egress.py
 EGRESS_ALLOWLIST = env.words("EGRESS_ALLOWLIST")
 CACHE_DIRECTORY = Path(env.text("CACHE_DIRECTORY", "/var/cache/entrepot"))
+#: Tables that make rows quick to read lie in CACHE_DIRECTORY; the longest unused are removed beyond this.
+DATA_CACHE_BYTES = env.number("DATA_CACHE_BYTES", 5 * 10**9, least=10**7, most=10**14)
 ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
 
 # --- limits of this installation (defaults as AWS Data Exchange) ---------------------------------------------------------
@@ -172,6 +174,8 @@ ACCOUNT_RATE_LIMITS = {
     "signup": "20/m/ip",
     "reset_password": "5/d/key",
 }
+#: seconds for which password or second factor are not asked again before keys and destinations change
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 EMAIL_BACKEND = (
@@ -257,6 +261,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {"JobState": "jobs.models.JobState", "ProductState": "publishers.models.ProductState"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "marketplace.console.api.schema.add_frame",
+    ],
 }
 
 # --- work: which fact wakes which task, and what runs by the clock ---------------------------------------------------------

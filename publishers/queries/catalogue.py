@@ -1,6 +1,6 @@
 """Catalogue search: page, total and facet counts in two statements over the narrow search table."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import connection, transaction
@@ -28,6 +28,11 @@ class Search:
     publishers: tuple[str, ...] = ()
     sort: str = "relevant"
     page: int = 1
+    size: int = PAGE
+
+    def at_page(self, page: int) -> "Search":
+        """Return the same search at another page."""
+        return replace(self, page=page)
 
 
 @dataclass
@@ -39,9 +44,9 @@ class Found:
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     suggestion: str = ""
 
-    def has_more(self, page: int) -> bool:
-        """Return True when another page follows."""
-        return page * PAGE < self.total
+    def has_more(self, page: int, *, size: int = PAGE) -> bool:
+        """Return True when another page of ranked matches follows."""
+        return page * size < min(self.total, MATCHES_RANKED)
 
 
 def _conditions(search: Search, *, without: str = "") -> tuple[str, dict[str, Any]]:
@@ -83,9 +88,9 @@ def search_catalogue(search: Search) -> Found:
             )
             SELECT (SELECT count(*) FROM matches),
                    array(SELECT b.id FROM best b JOIN publishers_product p ON p.id = b.id
-                         ORDER BY {order} LIMIT {PAGE} OFFSET %(offset)s)
+                         ORDER BY {order} LIMIT %(size)s OFFSET %(offset)s)
             """,
-            values | {"offset": (search.page - 1) * PAGE},
+            values | {"size": search.size, "offset": (search.page - 1) * search.size},
         )
         total, ids = cursor.fetchone() or (0, [])
     by_id = Product.objects.select_related("owner", "search").in_bulk(ids)

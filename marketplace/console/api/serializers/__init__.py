@@ -1,0 +1,1 @@
+"""Shapes of answers and bodies of requests, by noun. Plain serializers: none of them writes."""

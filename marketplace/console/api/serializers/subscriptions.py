@@ -1,0 +1,43 @@
+"""Agreements and entitlements."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from marketplace.console.api.fields import Flag, Strict, Text
+from marketplace.console.api.serializers.account import Party
+
+
+class Subscription(serializers.Serializer[Any]):
+    """An accepted offer."""
+
+    id = serializers.CharField()
+    product_id = serializers.CharField()
+    product_name = serializers.CharField(source="product.name")
+    publisher = Party(source="product.owner")
+    offer_version_id = serializers.CharField()
+    terms = serializers.CharField(source="offer_version.terms", help_text="The text that was accepted.")
+    accepted_by = serializers.CharField(source="accepted_by.email")
+    accepted_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class NewSubscription(Strict):
+    """The version of the offer that was read, and that its terms are accepted."""
+
+    product_id = Text(max_length=40)
+    offer_version_id = Text(max_length=40, help_text="From the catalogue. It is refused when the offer has changed.")
+    accept_terms = Flag()
+
+
+class EntitlementShape(serializers.Serializer[Any]):
+    """A data set that your organization may read."""
+
+    data_set_id = serializers.CharField(source="product_data_set_id")
+    name = serializers.CharField(source="product_data_set.data_set.name")
+    product_id = serializers.CharField(source="product_data_set.product_id")
+    product_name = serializers.CharField(source="product_data_set.product.name")
+    publisher = Party(source="product_data_set.product.owner")
+    subscription_id = serializers.CharField(source="agreement_id")
+    valid_from = serializers.DateTimeField()
+    valid_until = serializers.DateTimeField(allow_null=True)
