@@ -1,0 +1,192 @@
+"""Every page, as a person sees it: nothing that axe finds, nothing in the console, no sideways scroll, small enough."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.journeys.browser import faults_of, sign_in
+from tests.journeys.client import Customer
+
+#: kept by CI to be looked at; SCREENSHOTS names another directory
+SHOTS = Path(os.environ.get("SCREENSHOTS", "test-results/pages"))
+MODES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
+NARROWEST = 320
+#: kilobytes compressed, and requests, of any page on a cold visit. Source: UI.md, budgets
+HTML_KB, CSS_KB, ALL_KB, REQUESTS, ELEMENTS = 30, 15, 130, 14, 1500
+
+PUBLIC = ["/", "/catalogue", "/catalogue?q=nothing-is-called-this", "/accounts/login/", "/accounts/signup/"]
+PUBLIC += ["/accounts/password/reset/", "/docs", "/api/docs/", "/organizations/{publisher}", "/products/{product}"]
+PUBLISHER = ["/home", "/publish", "/publish/data-sets", "/publish/data-sets/new", "/publish/data-sets/{data_set}"]
+PUBLISHER += ["/publish/data-sets/{data_set}/edit", "/publish/data-sets/{data_set}/revisions/{revision}"]
+PUBLISHER += [
+    "/publish/data-sets/{data_set}/revisions/{draft}",
+    "/publish/data-sets/{data_set}/revisions/{draft}/import",
+]
+PUBLISHER += [
+    "/publish/data-sets/{data_set}/revisions/{draft}/import?from=url",
+    "/publish/products",
+    "/publish/products/new",
+]
+PUBLISHER += [
+    "/publish/products/{product}",
+    "/publish/subscribers",
+    "/publish/deliveries",
+    "/publish/deliveries/{delivery}",
+]
+SUBSCRIBER = ["/home", "/my-data", "/my-data/{entitled}", "/my-data/{entitled}/revisions/{revision}", "/deliveries"]
+SUBSCRIBER += ["/deliveries/{delivery}", "/deliveries/{failed}", "/deliveries?state=cancelled", "/auto-exports"]
+SUBSCRIBER += [
+    "/auto-exports/new",
+    "/exports/new",
+    "/exports/new?data_set={entitled}",
+    "/storage",
+    "/storage/new",
+    "/keys",
+]
+SUBSCRIBER += [
+    "/keys/tokens/new",
+    "/keys/access-keys/new",
+    "/accounts/2fa/",
+    "/accounts/email/",
+    "/accounts/password/change/",
+]
+SUBSCRIBER += ["/organization/new", "/products/{other}/subscribe", "/nothing-here"]
+NEWCOMER = [
+    "/home",
+    "/my-data",
+    "/deliveries",
+    "/auto-exports",
+    "/auto-exports/new",
+    "/exports/new",
+    "/storage",
+    "/keys",
+]
+NEWCOMER += ["/publish", "/publish/data-sets", "/publish/products", "/publish/subscribers", "/publish/deliveries"]
+
+
+@pytest.fixture(scope="module")
+def world():
+    """A publisher and a subscriber with a delivery that worked and one that failed, and somebody who has just signed up."""
+    from tests.parts import EXCHANGE as exchange
+
+    exchange.wait_until_ready()
+    publisher, subscriber, newcomer = (Customer(exchange, n) for n in ("Publisher", "Subscriber", "Newcomer"))
+    data_set = publisher.create_data_set("Port calls with a name that is long enough to need two lines on a phone")
+    revision = publisher.dx.create_revision(DataSetId=data_set, Comment="October")["Id"]
+    publisher.import_by_signed_url(data_set, revision, "calls/2026/october.csv", b"port,calls\nA,1\n")
+    publisher.finalize(data_set, revision)
+    product = publisher.list_product(data_set, f"Port calls {time.time_ns()}")
+    other = publisher.list_product(data_set, f"Port calls, too {time.time_ns()}")
+    entitled = subscriber.subscribe(product)
+    subscriber.connect_bucket(f"pages-{revision[:12]}")
+    export = {"data_set_id": entitled, "revision_id": revision, "key_pattern": "${Asset.Name}"}
+    places = subscriber.call("GET", "/api/storage-connections")["items"]
+    export["storage_connection_id"] = places[0]["id"]
+    subscriber.call("POST", "/api/exports", json=export)
+    delivery = subscriber.delivery_of(revision)["id"]
+    gone = subscriber.connect_bucket(f"gone-{revision[:12]}")
+    subscriber.s3.delete_bucket(Bucket=f"gone-{revision[:12]}")
+    failed = subscriber.call("POST", "/api/exports", json=export | {"storage_connection_id": gone["id"]})["id"]
+    deadline = time.monotonic() + 60
+    while subscriber.call("GET", f"/api/deliveries/{failed}")["state"] != "ERROR":
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    subscriber.export_automatically(entitled, f"pages-{revision[:12]}")
+    draft = publisher.dx.create_revision(DataSetId=data_set)["Id"]
+    publisher.import_by_signed_url(data_set, draft, "calls/2026/november.csv", b"port,calls\nA,2\n")
+    ids = {
+        "publisher": publisher.credentials["account_id"],
+        "data_set": data_set,
+        "revision": revision,
+        "draft": draft,
+        "product": product["id"],
+        "other": other["id"],
+        "entitled": entitled,
+        "delivery": delivery,
+        "failed": failed,
+    }
+    return {"publisher": publisher, "subscriber": subscriber, "newcomer": newcomer}, ids
+
+
+@pytest.mark.parametrize(
+    ("who", "paths"), [("", PUBLIC), ("publisher", PUBLISHER), ("subscriber", SUBSCRIBER), ("newcomer", NEWCOMER)]
+)
+def test_every_page_is_accessible_and_fits(world, exchange, visitor, who, paths):
+    people, ids = world
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    state = None
+    if who:
+        page = visitor.page()
+        sign_in(page, exchange, people[who].credentials)
+        state = page.context.storage_state()
+    faults: list[str] = []
+    for width, theme in MODES:
+        size = {"width": width, "height": 900}
+        context = visitor.context(viewport=size, color_scheme=theme, storage_state=state, bypass_csp=True)
+        page = visitor.page(context)
+        for path in paths:
+            answer = page.goto(exchange.url + path.format(**ids))
+            assert answer.status == (404 if path == "/nothing-here" else 200), path
+            name = f"{who or 'public'}-{path.strip('/').replace('/', '_').replace('?', '_') or 'front'}"
+            page.screenshot(path=SHOTS / f"{name}-{width}-{theme}.png", full_page=True)
+            faults += [f"{width} {theme} {fault}" for fault in faults_of(page)]
+            count = page.evaluate("document.querySelectorAll('*').length")
+            if count > ELEMENTS:
+                faults.append(f"{path} has {count} elements")
+        if width == 390:
+            page.set_viewport_size({"width": NARROWEST, "height": 700})
+            for path in paths:
+                page.goto(exchange.url + path.format(**ids))
+                if page.evaluate("document.documentElement.scrollWidth") > NARROWEST:
+                    faults.append(f"{path} scrolls sideways at {NARROWEST} px")
+    # the browser itself reports the status of a page that is not there
+    visitor.complaints[:] = [
+        text for text in visitor.complaints if "/nothing-here: console: Failed to load" not in text
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize("path", ["/", "/catalogue", "/products/{product}", "/accounts/login/"])
+def test_a_cold_visit_stays_within_the_budget(world, exchange, visitor, path):
+    people, ids = world
+    page = visitor.page()
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    kinds: dict[str, str] = {}
+    sizes: dict[str, float] = {}  # of bodies, as they were sent
+    ended: list[str] = []
+    session.on("Network.responseReceived", lambda e: kinds.setdefault(e["requestId"], e["type"]))
+    session.on("Network.loadingFinished", lambda e: ended.append(e["requestId"]))
+    session.on(
+        "Network.dataReceived",
+        lambda e: sizes.__setitem__(e["requestId"], sizes.get(e["requestId"], 0) + e["encodedDataLength"]),
+    )
+    page.goto(exchange.url + path.format(**ids), wait_until="networkidle")
+    total: Callable[[str], float] = lambda kind: sum(s for i, s in sizes.items() if kinds.get(i) == kind) / 1000  # noqa: E731
+    assert total("Document") < HTML_KB
+    assert total("Stylesheet") < CSS_KB
+    assert sum(sizes.values()) / 1000 < ALL_KB
+    assert len(ended) <= REQUESTS
+
+
+def test_the_journeys_pages_work_with_scripts_off(world, exchange, visitor):
+    people, ids = world
+    page = visitor.page(java_script_enabled=False)
+    sign_in(page, exchange, people["newcomer"].credentials)
+    page.goto(f"{exchange.url}/catalogue?q=port+calls")
+    page.get_by_role("link", name="Port calls").first.click()
+    page.get_by_role("link", name="Subscribe", exact=True).first.click()
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="Subscribe", exact=True).click()
+    assert "/my-data/" in page.url
+    page.goto(f"{exchange.url}/publish/data-sets/new")
+    page.get_by_label("Name").fill("Written without scripts")
+    page.get_by_label("Description").fill("By a plain form.")
+    page.get_by_role("button", name="Create data set").click()
+    page.get_by_role("button", name="New revision").first.click()
+    assert "No files yet" in page.content()
+    assert requests.get(page.url, timeout=10, allow_redirects=False).status_code == 302  # not for strangers
