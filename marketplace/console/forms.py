@@ -1,7 +1,16 @@
-"""Forms of the account pages."""
+"""Forms of the account and console pages."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.conf import settings
+from django.utils.html import format_html
+
+from marketplace.core import scopes
+from marketplace.core.forms import CodeInput, SecretInput
+from marketplace.core.operations.credentials import DEFAULT_LIFE, LONGEST_LIFE
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
@@ -21,3 +30,84 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         self.fields["email"].widget.attrs.pop("placeholder", None)
         self.fields["password1"].widget.attrs.pop("placeholder", None)
         self.fields["password1"].help_text = "At least 10 characters."
+
+
+class OrganizationForm(forms.Form):
+    """A further organization, or the first of somebody who has none."""
+
+    name = forms.CharField(
+        max_length=120,
+        label="Name",
+        help_text="Your company or team, as publishers and subscribers will see it.",
+        widget=forms.TextInput(attrs={"autocomplete": "organization"}),
+    )
+
+
+class StorageForm(forms.Form):
+    """A bucket with the key that may write to it; the operation says whether they work."""
+
+    name = forms.CharField(
+        max_length=120, label="Name", help_text="What you call it here, such as “Landing zone, production”."
+    )
+    endpoint_url = forms.CharField(max_length=500, label="Endpoint URL", widget=CodeInput(attrs={"inputmode": "url"}))
+    region = forms.CharField(max_length=40, label="Region", widget=CodeInput)
+    bucket = forms.CharField(
+        max_length=63, label="Bucket", widget=CodeInput, help_text="It must exist already; files are put there."
+    )
+    access_key_id = forms.CharField(max_length=128, label="Access key id", widget=CodeInput)
+    secret_access_key = forms.CharField(
+        max_length=256,
+        label="Secret key",
+        widget=SecretInput,
+        help_text="The secret access key. It is kept encrypted and never shown again.",
+    )
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.fields["endpoint_url"].help_text = format_html(
+            "Amazon S3: <code>https://s3.eu-central-1.amazonaws.com</code>. The store of this exchange: <code>{}</code>.",
+            settings.S3_PUBLIC_ENDPOINT_URL,
+        )
+        self.fields["region"].help_text = format_html(
+            "The store of this exchange: <code>{}</code>. Other stores mostly take <code>us-east-1</code>.",
+            settings.S3_REGION,
+        )
+
+
+class TokenForm(forms.Form):
+    """A bearer token: what it may do, and for how long."""
+
+    name = forms.CharField(
+        max_length=120, label="Name", help_text="Where it will be used, so that you know what stops when you revoke it."
+    )
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one scope."},
+    )
+    days = forms.IntegerField(
+        label="Days until it expires",
+        min_value=1,
+        max_value=LONGEST_LIFE.days,
+        initial=DEFAULT_LIFE.days,
+        help_text=f"1 to {LONGEST_LIFE.days}. Replace it in time: an expired token cannot be extended.",
+    )
+
+    def __init__(self, *args: Any, offered: Iterable[str], **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        field = self.fields["scopes"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - tells the type checker what the class says
+        wanted = set(offered)
+        field.choices = [
+            (scope, format_html('<span>{} <span class="type">{}</span></span>', words, scope))
+            for scope, words in scopes.SCOPES.items()
+            if scope in wanted
+        ]
+
+
+class AccessKeyForm(forms.Form):
+    """A key pair for signed requests; it may do what its owner's role may do."""
+
+    name = forms.CharField(
+        max_length=120, label="Name", help_text="Where it will be used, so that you know what stops when you revoke it."
+    )

@@ -12,7 +12,7 @@ from tests.journeys.browser import faults_of, sign_in
 from tests.journeys.client import Customer
 
 #: kept by CI to be looked at; SCREENSHOTS names another directory
-SHOTS = Path(os.environ.get("SCREENSHOTS", "test-results/pages"))
+SHOTS = Path(os.environ.get("SCREENSHOTS", "build/screenshots"))
 MODES = [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")]
 NARROWEST = 320
 #: kilobytes compressed, and requests, of any page on a cold visit. Source: UI.md, budgets

@@ -1,0 +1,1 @@
+"""Pages of the console: home, storage, keys, the publisher's overview, documentation, organizations."""
