@@ -37,9 +37,11 @@ def check(pattern: str) -> str:
             "The key pattern must contain ${Asset.Name} or ${Asset.Id}, so that each file gets a key of its own.",
             field="key_pattern",
         )
-    if pattern.startswith("/") or "//" in pattern or any(ord(c) < 32 or ord(c) == 127 for c in pattern):
+    # Stores that keep objects as files take `..` for the folder above, which may be another bucket.
+    if {"", ".", ".."} & set(pattern.split("/")) or any(ord(c) < 32 or ord(c) == 127 for c in pattern):
         raise KeyPatternRefused(
-            "The key pattern must not begin with /, hold // or control characters.", field="key_pattern"
+            "The key pattern must have no empty, `.` or `..` part between slashes, and no control characters.",
+            field="key_pattern",
         )
     return pattern
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Greatest
 
 from marketplace.core import audit
 from marketplace.core.actors import Actor
@@ -85,16 +86,20 @@ def end_agreement(*, agreement: Agreement, actor: Actor, at: datetime) -> Agreem
     if agreement.ended_at is None:
         agreement.ended_at = at
         agreement.save(update_fields=["ended_at"])
+        # The clocks of two machines may differ: no period ends before it begins.
         Entitlement.objects.filter(agreement=agreement).filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(
-            valid_until=at
+            valid_until=Greatest("valid_from", Value(at))
         )
         audit.record("agreement.ended", actor=actor, subject=agreement)
         publish_on_commit("agreement.ended", organization_id=agreement.organization_id, agreement_id=agreement.pk)
     return agreement
 
 
+@transaction.atomic
 def extend_entitlements(*, product_data_set: ProductDataSet, at: datetime) -> None:
     """Entitle everybody who subscribes to a product to a data set that was added to it. Twice adds nothing."""
+    # Locked, so that an agreement that is ending right now is not entitled after its end.
+    living = Agreement.objects.filter(product_id=product_data_set.product_id, ended_at=None).select_for_update()
     Entitlement.objects.bulk_create(
         (
             Entitlement(
@@ -103,7 +108,7 @@ def extend_entitlements(*, product_data_set: ProductDataSet, at: datetime) -> No
                 agreement=agreement,
                 valid_from=at,
             )
-            for agreement in Agreement.objects.filter(product_id=product_data_set.product_id, ended_at=None)
+            for agreement in living.order_by("pk")
         ),
         ignore_conflicts=True,
     )

@@ -71,6 +71,7 @@ def create_export(
     return job
 
 
+@transaction.atomic
 def plan(*, job: Job) -> None:
     """Write one transfer per asset, and the totals. Raises KeysCollide; nothing is written then."""
     pattern = job.request["key_pattern"]
@@ -158,6 +159,12 @@ def run_export(*, job: Job) -> None:
     if not _may_still_read(job):
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
         return
+    if not job.objects_total:
+        try:
+            plan(job=job)
+        except KeysCollide as error:
+            _end_with_fault(job, StorageFault("rejected", error.message))
+            return
     if job.connection.removed_at is not None:
         _end_with_fault(
             job, StorageFault("removed", "The storage connection was removed. Set up a new one, then export again.")

@@ -70,7 +70,7 @@ def check_url(url: str) -> tuple[str, int]:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+        port = parts.port if parts.port is not None else {"https": 443, "http": 80}.get(parts.scheme, 0)
     except ValueError:
         raise AddressRefused("This is not a URL.") from None
     host = parts.hostname or ""
@@ -151,11 +151,16 @@ class _GatedAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = POOLS
 
 
+class _GatedSession(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Follow nothing, whatever the caller allows: `open_url` checks each step itself."""
+        return None
+
+
 def session() -> requests.Session:
     """Return a requests session behind the gate: no proxies or netrc from the environment, no redirects of its own."""
-    gated = requests.Session()
+    gated = _GatedSession()
     gated.trust_env = False
-    gated.max_redirects = 0
     gated.mount("https://", _GatedAdapter())
     gated.mount("http://", _GatedAdapter())
     return gated

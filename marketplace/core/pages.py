@@ -9,7 +9,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from marketplace.core import scopes
+from marketplace.core import audit, scopes
 from marketplace.core.errors import Conflict, Denied, DomainError, Invalid, LimitExceeded, NotFound
 from marketplace.core.middleware import MemberRequest
 
@@ -47,6 +47,20 @@ def refuse(form: Form, error: DomainError) -> None:
     form.add_error(field if field in form.fields else None, error.message)
 
 
+def _record_refusal(request: HttpRequest, error: Denied) -> None:
+    organization = getattr(request, "organization", None)
+    if organization is None:
+        return
+    operation = f"page:{request.method} {getattr(request.resolver_match, 'route', '')}"
+    audit.record(
+        "page.refused",
+        actor=request.actor,  # type: ignore[attr-defined]
+        subject=organization,
+        result="denied",
+        detail={"operation": operation, "code": error.code},
+    )
+
+
 class RefusalMiddleware:
     """Turn a refusal that a page view did not handle itself into a page of its own; programs have their own mapping."""
 
@@ -61,5 +75,7 @@ class RefusalMiddleware:
         if not isinstance(exception, DomainError):
             return None
         status = status_of(exception)
+        if isinstance(exception, Denied):
+            _record_refusal(request, exception)
         template = {403: "403.html", 404: "404.html"}.get(status, "400.html")
         return render(request, template, {"error": exception}, status=status)

@@ -1,11 +1,14 @@
 """Monthly partitions of the tables that only grow. Each has a default partition, so that a late job loses no row."""
 
+import logging
 from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.migrations.operations.base import Operation
+
+logger = logging.getLogger(__name__)
 
 AHEAD = 3
 
@@ -34,10 +37,20 @@ def partitioned_tables() -> list[str]:
 
 
 def prepare(today: date) -> None:
-    """Create the partitions of this month and the next two where they are missing."""
+    """Create the partitions of this month and the next two where they are missing.
+
+    A month of which the default partition already holds rows stays there: the installation slept for too long.
+    """
+
+    def attempt(statement: str) -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(statement)
+        except IntegrityError as error:
+            logger.warning("month stays in the default partition", extra={"fields": {"reason": str(error)[:200]}})
+
     for table in partitioned_tables():
-        with connection.cursor() as cursor:
-            _make(cursor.execute, table, today)
+        _make(attempt, table, today)
 
 
 class PartitionByMonth(Operation):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 
 from marketplace.core import hints
 from marketplace.core.errors import DomainError
@@ -147,7 +147,9 @@ def claim() -> Lease | None:
     if row is None:
         return None
     # Django's cursors hand out jsonb as text
-    return Lease(item_id=row[0], task=row[1], arguments=json.loads(row[2]), attempts=row[3], failures=row[4], fence=row[5])
+    return Lease(
+        item_id=row[0], task=row[1], arguments=json.loads(row[2]), attempts=row[3], failures=row[4], fence=row[5]
+    )
 
 
 def renew_held() -> None:
@@ -184,7 +186,8 @@ def run_due(*, limit: int = 1000) -> int:
     """Claim and run due rows until none is left; return how many ran."""
     done = 0
     while done < limit:
-        close_old_connections()
+        if not connection.in_atomic_block:  # closing would break the caller's transaction
+            close_old_connections()
         lease = claim()
         if lease is None:
             break
@@ -242,8 +245,15 @@ def _finish(lease: Lease, state: WorkState, error: str) -> bool:
 
 def _end(lease: Lease, state: WorkState, error: str, found: Task | None) -> None:
     with transaction.atomic():
-        if _finish(lease, state, error) and found is not None and found.on_parked is not None:
-            found.on_parked(**lease.arguments, reason=error)
+        if not _finish(lease, state, error) or found is None or found.on_parked is None:
+            return
+        try:
+            with transaction.atomic():
+                found.on_parked(**lease.arguments, reason=error)
+        except (OperationalError, InterfaceError):
+            raise  # the database may be restarting: the row keeps its lease and is ended by the next claim
+        except Exception:  # what it belonged to is gone; the row must not come back every minute for ever
+            logger.exception("nobody to tell", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
 
 
 def _retry(lease: Lease, error: str) -> None:

@@ -39,6 +39,8 @@ def web(state: StateDirectory, port: int) -> Part:
     """Return the web server."""
     options = ["--interface", "wsgi", "--host", HOST, "--port", str(port), "--no-ws"]
     sizes = ["--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers"]
+    # A worker that is asked to end while it still starts never does, and granian waits for it without a limit.
+    sizes += ["--workers-kill-timeout", "4"]
     return Part(
         name="web",
         command=[_script("granian"), *options, *sizes, "marketplace.wsgi:application"],

@@ -43,8 +43,10 @@ def end(processes: Iterable[psutil.Process], *, patience_s: float = 0) -> None:
 
 
 def _belongs(process: psutil.Process, directory: Path, name: str) -> bool:
-    if name in ("", "postgres") and process.name() == "postgres" and process.cwd() == str(directory / "postgres"):
-        return True  # a PostgreSQL backend writes its title over its environment, so that its mark cannot be read
+    # A PostgreSQL backend and Valkey write their titles over their environment, so that the mark cannot be read.
+    part = {"postgres": "postgres", "valkey-server": "valkey"}.get(process.name())
+    if part and name in ("", part) and process.cwd() == str(directory / part):
+        return True
     part, _, owner = process.environ().get(MARK, "").partition(" ")
     return owner == str(directory) and name in ("", part)
 

@@ -116,7 +116,10 @@ class ProductDataSet(models.Model):
             models.UniqueConstraint(fields=["product", "data_set"], name="data_set_once_per_product"),
             CheckConstraint(condition=Q(history_rule__in=HistoryRule.values), name="history_rule_known"),
             CheckConstraint(
-                condition=Q(history_rule="LAST", history_count__gte=1, history_count__lte=100)
+                # isnull first: a comparison with NULL is neither true nor false, and a check lets that pass
+                condition=Q(
+                    history_rule="LAST", history_count__isnull=False, history_count__gte=1, history_count__lte=100
+                )
                 | (~Q(history_rule="LAST") & Q(history_count=None)),
                 name="history_count_with_last",
             ),

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 from django.db.models import Max
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from marketplace.core import audit
 from marketplace.core.actors import Actor
@@ -183,7 +183,7 @@ def add_data_set(
     product = Product.objects.select_for_update().get(pk=product.pk)
     if history_rule not in HistoryRule.values:
         raise Invalid(f"Choose one of {', '.join(HistoryRule.values)}.", field="history_rule")
-    if (history_rule == HistoryRule.LAST) != (history_count is not None) or not 1 <= (history_count or 1) <= 100:
+    if (history_rule == HistoryRule.LAST) != (history_count is not None) or history_count not in {None, *range(1, 101)}:
         raise Invalid("Give 1 to 100 revisions with the rule LAST, and only with it.", field="history_count")
     if history_rule == HistoryRule.NONE and not future_rule:
         raise Invalid("Subscribers must get past revisions, future ones, or both.", field="future_rule")
@@ -218,6 +218,7 @@ def remove_data_set(*, product: Product, data_set: DataSet, actor: Actor) -> Non
 
 
 def _publish_history(*, entry: ProductDataSet, at: datetime) -> None:
+    DataSet.objects.select_for_update().get(pk=entry.data_set_id)  # see revisions.publish_revision
     finalized = Revision.objects.filter(
         data_set=entry.data_set_id, finalized_at__isnull=False, revoked_at=None
     ).order_by("-finalized_at", "-pk")
@@ -290,11 +291,8 @@ def unpublish_product(*, product: Product, actor: Actor, at: datetime) -> Produc
     return product
 
 
-def set_logo(*, product: Product, content: bytes, actor: Actor, at: datetime) -> Product:
-    """Decode an image and keep it, re-encoded, as a square-bounded PNG of at most 256 px. Raises Invalid.
-
-    The given bytes are never stored: what a browser will be shown is what Pillow has written.
-    """
+def read_logo(content: bytes) -> Image.Image:
+    """Decode a PNG, JPEG or WebP and return it within LOGO_SIDE x LOGO_SIDE pixels. Raises Invalid."""
     if len(content) > LOGO_BYTES:
         raise Invalid("The logo may have at most 2 MB.", field="logo")
     try:
@@ -302,9 +300,20 @@ def set_logo(*, product: Product, content: bytes, actor: Actor, at: datetime) ->
             if image.width * image.height > LOGO_PIXELS:
                 raise Invalid("The logo may have at most 4 megapixels.", field="logo")
             picture = image.convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except Invalid:
+        raise
+    except Exception:  # noqa: BLE001 - decoders meet damage with whatever comes to them, SyntaxError among it
         raise Invalid("This is not a PNG, JPEG or WebP image.", field="logo") from None
     picture.thumbnail((LOGO_SIDE, LOGO_SIDE))
+    return picture
+
+
+def set_logo(*, product: Product, content: bytes, actor: Actor, at: datetime) -> Product:
+    """Decode an image and keep it, re-encoded, as a square-bounded PNG of at most 256 px. Raises Invalid.
+
+    The given bytes are never stored: what a browser will be shown is what Pillow has written.
+    """
+    picture = read_logo(content)
     encoded = io.BytesIO()
     picture.save(encoded, "PNG", optimize=True)
     product.logo.save(f"{product.pk}.png", ContentFile(encoded.getvalue()), save=False)

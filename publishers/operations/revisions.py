@@ -10,7 +10,16 @@ from marketplace.core.actors import SYSTEM, Actor
 from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.events import publish_on_commit
 from marketplace.core.storage import Digests
-from publishers.models import Asset, DataSet, ProductDataSet, PublishedRevision, Revision, UploadState
+from publishers.models import (
+    Asset,
+    DataSet,
+    HistoryRule,
+    Product,
+    ProductDataSet,
+    PublishedRevision,
+    Revision,
+    UploadState,
+)
 from publishers.operations import search
 from publishers.operations.data_sets import check_text
 
@@ -187,12 +196,29 @@ def finalize_revision(*, revision: Revision, actor: Actor, at: datetime) -> Revi
 @transaction.atomic
 def publish_revision(*, revision: Revision, at: datetime) -> int:
     """Publish a finalized revision to every product that holds its data set; return how many are new. Twice adds nothing."""
-    added = 0
-    for entry in ProductDataSet.objects.filter(data_set_id=revision.data_set_id, product__published_at__isnull=False):
-        if not entry.future_rule and entry.published_revisions.exists():
-            continue
-        added += publish_to(entry=entry, revision=revision, at=at)
-    return added
+    # A product that is being published right now either sees this revision, or has committed when we go on.
+    DataSet.objects.select_for_update().get(pk=revision.data_set_id)
+    revision.refresh_from_db()
+    if revision.revoked_at is not None:
+        return 0
+    entries = ProductDataSet.objects.filter(data_set_id=revision.data_set_id, product__published_at__isnull=False)
+    return sum(
+        publish_to(entry=entry, revision=revision, at=at)
+        for entry in entries.select_related("product__owner").order_by("pk")
+        if _is_for_subscribers(entry, revision)
+    )
+
+
+def _is_for_subscribers(entry: ProductDataSet, revision: Revision) -> bool:
+    """Return what the access rules say, however late the question is asked."""
+    since = max(entry.added_at, entry.product.published_at or entry.added_at)
+    if revision.finalized_at is None or revision.finalized_at > since:
+        return entry.future_rule
+    if entry.history_rule != HistoryRule.LAST:
+        return entry.history_rule == HistoryRule.ALL
+    past = Revision.objects.filter(data_set_id=entry.data_set_id, finalized_at__lte=since, revoked_at=None)
+    newest = past.order_by("-finalized_at", "-pk").values_list("pk", flat=True)
+    return revision.pk in newest[: entry.history_count]
 
 
 def publish_to(*, entry: ProductDataSet, revision: Revision, at: datetime) -> int:
@@ -236,6 +262,8 @@ def revoke_revision(*, revision: Revision, comment: str, actor: Actor, at: datet
     revision.revoked_at = revision.updated_at = at
     revision.revocation_comment = comment
     revision.save(update_fields=["revoked_at", "updated_at", "revocation_comment"])
+    for product in Product.objects.filter(product_data_sets__published_revisions__revision=revision).distinct():
+        search.refresh(product=product)
     audit.record("revision.revoked", actor=actor, subject=revision)
     publish_on_commit("revision.revoked", organization_id=revision.data_set.owner_id, revision_id=revision.pk)
     return revision

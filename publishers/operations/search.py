@@ -28,6 +28,7 @@ def format_of(name: str) -> str:
 
 def refresh(*, product: Product) -> None:
     """Write the search row of a published product, remove that of any other."""
+    product.refresh_from_db(fields=["state"])  # it may have been taken out since it was loaded
     if product.state != ProductState.PUBLISHED:
         ProductSearch.objects.filter(product=product).delete()
         return

@@ -66,7 +66,9 @@ def open_upload(
             raise UploadIsOver("UPLOAD", known.pk, f"{name} has arrived and is being checked.")
         if same:
             try:
-                return known, _whole_parts(known)
+                arrived = _whole_parts(known)
+                Upload.objects.filter(pk=known.pk).update(updated_at=at)  # somebody goes on with it
+                return known, arrived
             except StorageFault as fault:
                 if fault.cause != "no_object":
                     raise
@@ -179,6 +181,7 @@ def verify_upload(*, upload: Upload, actor: Actor, at: datetime) -> None:
             f"The file has {digests.size_bytes:,} bytes; {upload.size_bytes:,} were announced. Upload it again.",
             at,
         )
+        bucket.delete(upload.vault_key)
         return
     try:
         with transaction.atomic():
