@@ -1,7 +1,5 @@
 """What is mounted where."""
 
-from importlib.util import find_spec
-
 from django.urls import include, path
 
 from marketplace.console.health import healthz
@@ -11,15 +9,11 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("brand.css", brand_css, name="brand-css"),
     path("accounts/", include("allauth.urls")),
+    path("api/", include("marketplace.console.api.urls")),
+    path("data/", include("dataapi.urls")),
+    path("", include("marketplace.storefront.urls")),
+    path("", include("marketplace.console.urls")),
+    path("", include("publishers.urls")),
+    path("", include("jobs.urls")),
+    path("", include("marketplace.awsapi.urls")),
 ]
-for prefix, m in (
-    ("", "marketplace.storefront.urls"),
-    ("", "marketplace.console.urls"),
-    ("api/", "marketplace.console.api.urls"),
-    ("", "publishers.urls"),
-    ("", "jobs.urls"),
-    ("data/", "dataapi.urls"),
-    ("", "marketplace.awsapi.urls"),
-):
-    if find_spec(m):
-        urlpatterns.append(path(prefix, include(m)))

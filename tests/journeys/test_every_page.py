@@ -10,6 +10,7 @@ import requests
 
 from tests.journeys.browser import faults_of, sign_in
 from tests.journeys.client import Customer
+from tests.parts import EXCHANGE
 
 #: kept by CI to be looked at; SCREENSHOTS names another directory
 SHOTS = Path(os.environ.get("SCREENSHOTS", "build/screenshots"))
@@ -71,10 +72,8 @@ NEWCOMER += ["/publish", "/publish/data-sets", "/publish/products", "/publish/su
 @pytest.fixture(scope="module")
 def world():
     """A publisher and a subscriber with a delivery that worked and one that failed, and somebody who has just signed up."""
-    from tests.parts import EXCHANGE as exchange
-
-    exchange.wait_until_ready()
-    publisher, subscriber, newcomer = (Customer(exchange, n) for n in ("Publisher", "Subscriber", "Newcomer"))
+    EXCHANGE.wait_until_ready()
+    publisher, subscriber, newcomer = (Customer(EXCHANGE, n) for n in ("Publisher", "Subscriber", "Newcomer"))
     data_set = publisher.create_data_set("Port calls with a name that is long enough to need two lines on a phone")
     revision = publisher.dx.create_revision(DataSetId=data_set, Comment="October")["Id"]
     publisher.import_by_signed_url(data_set, revision, "calls/2026/october.csv", b"port,calls\nA,1\n")
