@@ -132,7 +132,7 @@ def test_parallel_writers_make_one_chain_without_gaps(publisher):
 def test_a_denied_page_leaves_a_row(publisher, client):
     publisher.role = "viewer"
     publisher.save()
-    client.force_login(publisher.user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(publisher.user)
     answer = client.post("/storage/new", {"name": "x"})
     assert answer.status_code == 403
     row = AuditRecord.objects.get(scope=publisher.organization_id, result="denied")
