@@ -36,7 +36,8 @@ export async function api(method, url, body, signal) {
   });
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.detail ?? `The server answered ${answer.status}`), { status: answer.status });
+    const said = new Error(problem.detail ?? `The server answered ${answer.status}`);
+    throw Object.assign(said, { status: answer.status, isFinal: answer.status < 500 });
   }
   return answer.status === 204 ? null : answer.json();
 }
@@ -50,8 +51,11 @@ function put(url, blob, onprogress, signal) {
     request.timeout = 15 * 60e3;
     request.upload.onprogress = (event) => onprogress(event.loaded);
     request.onload = () => {
-      if (request.status < 300) resolve();
-      else reject(Object.assign(new Error(`Storage answered ${request.status}`), { status: request.status }));
+      const { status } = request;
+      // 403 is an expired signature, 408 and 429 ask to come again; other refusals will not heal.
+      const isFinal = status < 500 && ![403, 408, 429].includes(status);
+      if (status < 300) resolve();
+      else reject(Object.assign(new Error(`Storage answered ${status}`), { isFinal }));
     };
     request.onerror = request.ontimeout = () => reject(new Error(LOST));
     signal.addEventListener("abort", stop, { once: true });
@@ -60,18 +64,26 @@ function put(url, blob, onprogress, signal) {
   });
 }
 
+// A file that changed on disk fails like a lost connection when it is sent; reading a byte of it tells the two apart.
+async function check(blob) {
+  await blob.slice(0, 1).arrayBuffer().catch(() => {
+    throw Object.assign(new Error("The file was changed or removed. Choose it again."), { isFinal: true });
+  });
+}
+
 // state: waiting, running, paused, finishing, done, failed, cancelled. Events: change (state), progress (bytes).
 export class Upload extends EventTarget {
   state = "waiting"; sent = 0; inflight = 0; maxInflight = 0; retries = 0;
-  #partial = new Map(); #urls = new Map(); #abort;
+  #partial = new Map(); #urls = new Map(); #abort; #begun;
 
   constructor(file, url, name = file.name) {
     super();
     Object.assign(this, { file, base: url, name });
   }
   get bytes() { let total = this.sent; for (const part of this.#partial.values()) total += part; return total; }
-  get isLost() { return this.state === "failed" && this.error === LOST; }
-  get isActive() { return ["waiting", "running", "finishing"].includes(this.state); }
+  get isLost() { return this.state === "failed" && this.error.message === LOST; }
+  get isRunning() { return ["running", "finishing"].includes(this.state); }
+  get isActive() { return this.isRunning || this.state === "waiting"; }
   #set(state, error) { this.state = state; this.error = error; this.dispatchEvent(new Event("change")); }
   #size(part) { return Math.min(this.partSize, this.file.size - (part - 1) * this.partSize); }
 
@@ -80,42 +92,48 @@ export class Upload extends EventTarget {
     this.#urls.clear();
     this.#set("running");
     try {
-      const { size, type, lastModified } = this.file;
-      const info = await api("POST", this.base, { name: this.name, size, type, modified: lastModified }, signal);
-      this.id = info.id;
+      // Never cut short, since only its answer names what a cancel has to drop; never two at once.
+      const before = this.#begun;
+      this.#begun = Promise.resolve(before).catch(() => {}).then(() => this.#persist(() => this.#begin(), signal));
+      const info = await this.#begun;
+      signal.throwIfAborted();
       this.partSize = info.part_size;
       const done = new Set(info.done), todo = [];
-      for (let part = 1; part <= Math.max(1, Math.ceil(size / this.partSize)); part++) done.has(part) || todo.push(part);
+      const last = Math.max(1, Math.ceil(this.file.size / this.partSize));
+      for (let part = 1; part <= last; part++) done.has(part) || todo.push(part);
       this.resumed = done.size;
       this.#partial.clear();
       this.sent = [...done].reduce((total, part) => total + this.#size(part), 0);
       await Promise.all(Array.from({ length: PARALLEL }, () => this.#worker(todo, signal)));
       this.#set("finishing");
-      this.result = await api("POST", `${this.base}/${this.id}/complete`, {}, signal);
+      this.result = await this.#persist(() => api("POST", `${this.base}/${this.id}/complete`, {}, signal), signal);
       this.#set("done");
     } catch (error) {
       if (signal.aborted) return; // paused or cancelled: the state is set already
       abort.abort(error);
       this.#partial.clear();
-      this.#set("failed", error.message);
+      this.#set("failed", error);
     }
   }
+  async #begin() {
+    const { size, type, lastModified } = this.file;
+    const info = await api("POST", this.base, { name: this.name, size, type, modified: lastModified });
+    this.id = info.id;
+    return info;
+  }
   async #worker(todo, signal) {
-    for (let part; (part = todo.shift()) !== undefined;) {
-      for (let attempt = 0; ; attempt++) {
-        try {
-          await this.#part(part, todo, signal);
-          break;
-        } catch (error) {
-          this.#partial.delete(part);
-          signal.throwIfAborted();
-          // 403 is an expired signature, 408 and 429 ask to come again; other refusals will not heal.
-          const final = error.status >= 400 && error.status < 500 && ![403, 408, 429].includes(error.status);
-          if (final || attempt + 1 >= TRIES) throw error;
-          this.retries++;
-          this.#urls.delete(part);
-          await sleep(Math.min(30e3, 500 * 2 ** attempt) * (0.5 + Math.random()), signal);
-        }
+    for (let part; (part = todo.shift()) !== undefined;) await this.#persist(() => this.#part(part, todo, signal), signal);
+  }
+  // Tries again what can heal.
+  async #persist(attempt, signal) {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error.isFinal || tries === TRIES) throw error;
+        this.retries++;
+        await sleep(Math.min(30e3, 250 * 2 ** tries) * (0.5 + Math.random()), signal);
       }
     }
   }
@@ -125,29 +143,36 @@ export class Upload extends EventTarget {
       const { urls } = await api("POST", `${this.base}/${this.id}/sign`, { parts }, signal);
       for (const number in urls) this.#urls.set(+number, urls[number]);
     }
-    const from = (part - 1) * this.partSize;
+    const from = (part - 1) * this.partSize, blob = this.file.slice(from, from + this.#size(part));
+    await check(blob);
     await slot(signal);
     this.maxInflight = Math.max(this.maxInflight, ++this.inflight);
     const moved = (bytes) => { this.#partial.set(part, bytes); this.dispatchEvent(new Event("progress")); };
     try {
-      await put(this.#urls.get(part), this.file.slice(from, from + this.#size(part)), moved, signal);
+      await put(this.#urls.get(part), blob, moved, signal);
+    } catch (error) {
+      this.#urls.delete(part); // it may be the signature that is refused
+      throw error;
     } finally {
+      this.#partial.delete(part);
       this.inflight--;
       release();
     }
-    this.#partial.delete(part);
     this.sent += this.#size(part);
     this.dispatchEvent(new Event("progress"));
   }
+  // Takes a turn again after a pause or a failure; whoever keeps the queue starts it.
+  wait() { this.#set("waiting"); }
   pause() {
     if (this.state !== "running") return;
-    this.#set("paused");
     this.#abort.abort(new DOMException("paused", "AbortError"));
     this.#partial.clear();
+    this.#set("paused");
   }
   async cancel() {
-    this.#set("cancelled");
     this.#abort?.abort(new DOMException("cancelled", "AbortError"));
-    if (this.id) await api("DELETE", `${this.base}/${this.id}`);
+    this.#set("cancelled");
+    const begun = await Promise.resolve(this.#begun).catch(() => {});
+    if (begun ?? this.id) await api("DELETE", `${this.base}/${this.id}`);
   }
 }

@@ -67,7 +67,7 @@ customElements.define("multipart-upload", class extends HTMLElement {
       this.add(await dropped(drag.dataTransfer));
     });
     addEventListener("beforeunload", (event) => { if (this.#open.length) event.preventDefault(); });
-    addEventListener("online", () => this.#items.forEach((item) => item.upload.isLost && item.upload.start()));
+    addEventListener("online", () => this.#items.forEach(({ upload }) => upload.isLost && upload.wait()));
     JSON.parse(this.dataset.unfinished).forEach((left) => this.#offer(left));
   }
 
@@ -88,9 +88,9 @@ customElements.define("multipart-upload", class extends HTMLElement {
 
   // Starts what may run, and gives the next ones a row to wait in.
   #advance() {
-    const running = this.#items.filter(({ upload }) => ["running", "finishing"].includes(upload.state)).length;
+    const running = this.#items.filter(({ upload }) => upload.isRunning).length;
     const waiting = this.#items.filter(({ upload }) => upload.state === "waiting");
-    waiting.splice(0, FILES - running).forEach((item) => { this.#show(item); item.upload.start(); });
+    waiting.splice(0, Math.max(0, FILES - running)).forEach((item) => { this.#show(item); item.upload.start(); });
     waiting.slice(0, ROWS - this.list.childElementCount).forEach((item) => this.#show(item));
     this.#timer ??= setInterval(() => this.#refresh(), REFRESH);
     this.#refresh();
@@ -105,13 +105,13 @@ customElements.define("multipart-upload", class extends HTMLElement {
       const done = this.list.querySelectorAll(".is-done");
       if (done.length > ROWS / 2) done[0].remove();
     } else if (upload.state === "failed") {
-      this.live.textContent = `${upload.name} failed: ${upload.error}`;
+      this.live.textContent = `${upload.name} failed: ${upload.error.message}`;
     } else if (upload.state === "cancelled") {
       item.row?.remove();
       this.#items.splice(this.#items.indexOf(item), 1);
       this.card.hidden = !this.#items.length;
     }
-    if (!["running", "finishing"].includes(upload.state)) this.#advance();
+    if (!upload.isRunning) this.#advance();
   }
 
   // ---------- rows ----------
@@ -143,7 +143,7 @@ customElements.define("multipart-upload", class extends HTMLElement {
     const { upload, row } = item;
     if (!row) return;
     const pause = ["Pause", "pause", () => upload.pause()], cancel = ["Cancel", "x", () => upload.cancel().catch(() => {})];
-    const again = (word, icon) => [word, icon, () => upload.start()];
+    const again = (word, icon) => [word, icon, () => upload.wait()];
     const actions = {
       waiting: [cancel], running: [pause, cancel], paused: [again("Resume", "play"), cancel], finishing: [], done: [],
       failed: [again("Retry", "rotate-ccw"), cancel], cancelled: [],
@@ -163,7 +163,7 @@ customElements.define("multipart-upload", class extends HTMLElement {
     item.bar.value = whole ? (100 * sent) / whole : upload.state === "done" ? 100 : 0;
     item.words.textContent = {
       waiting: "Waiting", running: `${size(sent)} of ${size(whole)}`, paused: `Paused at ${percent(sent, whole)}`,
-      finishing: "Putting the parts together", done: "Uploaded", failed: upload.error,
+      finishing: "Putting the parts together", done: "Uploaded", failed: upload.error?.message,
     }[upload.state] ?? "";
     if (upload.state !== "running") { item.rate.textContent = ""; return; }
     samples.push([now, sent]);
