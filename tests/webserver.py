@@ -9,11 +9,12 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 def plain(body: bytes, *, status: int = 200, **headers: str) -> Answer:
-    """Answer with a body."""
+    """Answer with a body; a header given by keyword takes the place of the usual one."""
+    usual = {"Content_Type": "text/csv", "Content_Length": str(len(body))}
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
-        for name, value in {"Content-Type": "text/csv", "Content-Length": str(len(body))}.items() | headers.items():
+        for name, value in (usual | headers).items():
             request.send_header(name.replace("_", "-"), value)
         request.end_headers()
         request.wfile.write(body)

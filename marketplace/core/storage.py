@@ -224,7 +224,9 @@ class Bucket:
         more = {"ContinuationToken": after} if after else {}
         answer = self._call("list_objects_v2", Prefix=prefix, Delimiter="/", MaxKeys=limit, **more)
         objects = [
-            ListedObject(o["Key"], o["Size"], o["LastModified"]) for o in answer.get("Contents", []) if o["Key"] != prefix
+            ListedObject(o["Key"], o["Size"], o["LastModified"])
+            for o in answer.get("Contents", [])
+            if o["Key"] != prefix
         ]
         folders = [p["Prefix"] for p in answer.get("CommonPrefixes", [])]
         return Listing(folders, objects, answer.get("NextContinuationToken", ""))

@@ -45,6 +45,7 @@ export async function api(method, url, body, signal) {
 // XMLHttpRequest, because fetch tells no progress of what it sends.
 function put(url, blob, onprogress, signal) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted(); // a pause or a cancel may have come while the part waited for its turn
     const request = new XMLHttpRequest();
     const stop = () => { request.abort(); reject(signal.reason); };
     request.open("PUT", url);

@@ -106,9 +106,7 @@ def names(monkeypatch):
 
     def resolve(host, port, *_, **__):
         found = answers.pop(0)
-        return [
-            (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found
-        ]
+        return [(socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return answers
@@ -141,7 +139,9 @@ def test_a_url_that_is_wrong_as_text_is_refused(url, no_sockets):
     assert no_sockets.tried == []
 
 
-@pytest.mark.parametrize("host", ["example.org", "EXAMPLE.org", "a.b-c.example.org", "example.org.", "xn--exmple-cua.org"])
+@pytest.mark.parametrize(
+    "host", ["example.org", "EXAMPLE.org", "a.b-c.example.org", "example.org.", "xn--exmple-cua.org"]
+)
 def test_a_plain_https_url_is_accepted(host):
     assert egress.check_url(f"https://{host}/a?b=c#d") == (host.lower(), 443)
     assert egress.check_url(f"https://{host}:8443/")[1] == 8443
@@ -162,7 +162,9 @@ def test_no_spelling_of_loopback_gets_through(host, no_sockets):
     assert no_sockets.tried == []
 
 
-@pytest.mark.parametrize("url", ["https://[::1]/", "https://127.0.0.1/", "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/"])
+@pytest.mark.parametrize(
+    "url", ["https://[::1]/", "https://127.0.0.1/", "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/"]
+)
 def test_a_literal_address_inside_is_refused(url, no_sockets):
     with pytest.raises(AddressRefused):
         egress.open_url(url)

@@ -47,7 +47,9 @@ def test_a_proved_bucket_is_connected_and_the_test_object_is_gone(subscriber, bu
 def test_the_test_object_has_the_name_that_aws_documents(subscriber, bucket_name, monkeypatch):
     written = []
     put = storage.Bucket.put
-    monkeypatch.setattr(storage.Bucket, "put", lambda self, key, *a, **k: (written.append(key), put(self, key, *a, **k))[1])
+    monkeypatch.setattr(
+        storage.Bucket, "put", lambda self, key, *a, **k: (written.append(key), put(self, key, *a, **k))[1]
+    )
     connect(subscriber, bucket_name)
     assert written == [f"_ADX-TEST-ACCOUNTID#{subscriber.organization.account_id}"]
 
@@ -84,7 +86,9 @@ def test_an_endpoint_that_does_not_answer_is_refused_with_the_reason(subscriber,
     assert StorageConnection.objects.count() == 0
 
 
-@pytest.mark.parametrize("host", ["https://169.254.169.254", "https://10.0.0.1", "https://[::1]:8443", "https://localhost"])
+@pytest.mark.parametrize(
+    "host", ["https://169.254.169.254", "https://10.0.0.1", "https://[::1]:8443", "https://localhost"]
+)
 def test_an_endpoint_inside_the_network_is_refused(subscriber, bucket_name, host):
     with pytest.raises(Invalid, match="private network") as caught:
         connect(subscriber, bucket_name, endpoint_url=host)
@@ -92,14 +96,18 @@ def test_an_endpoint_inside_the_network_is_refused(subscriber, bucket_name, host
     assert StorageConnection.objects.count() == 0
 
 
-@pytest.mark.parametrize("url", ["http://s3.example.org", "https://u:p@s3.example.org", "s3.example.org", "https://s3.example.org:22"])
+@pytest.mark.parametrize(
+    "url", ["http://s3.example.org", "https://u:p@s3.example.org", "s3.example.org", "https://s3.example.org:22"]
+)
 def test_an_endpoint_that_is_wrong_as_text_is_refused(subscriber, bucket_name, url):
     with pytest.raises(Invalid) as caught:
         connect(subscriber, bucket_name, endpoint_url=url)
     assert caught.value.field == "endpoint_url"
 
 
-@pytest.mark.parametrize("bucket", ["", "ab", "UPPER", "a" * 64, "-a-", "a/b", "../vault", "a b", "ü-bucket", "bucket\n"])
+@pytest.mark.parametrize(
+    "bucket", ["", "ab", "UPPER", "a" * 64, "-a-", "a/b", "../vault", "a b", "ü-bucket", "bucket\n"]
+)
 def test_a_bucket_name_that_s3_does_not_know_is_refused(subscriber, bucket):
     with pytest.raises(Invalid) as caught:
         connect(subscriber, bucket)

@@ -41,7 +41,16 @@ def test_a_token_with_one_changed_character_is_not_well_formed():
     for place in range(5, len(token)):
         other = "a" if token[place] != "a" else "b"
         assert not tokens.is_well_formed(token[:place] + other + token[place + 1 :])
-    for wrong in ("", "entt_", token[:-1], token + "0", token.upper(), f" {token}", f"{token}\n", "sk_live_" + "0" * 38):
+    for wrong in (
+        "",
+        "entt_",
+        token[:-1],
+        token + "0",
+        token.upper(),
+        f" {token}",
+        f"{token}\n",
+        "sk_live_" + "0" * 38,
+    ):
         assert not tokens.is_well_formed(wrong)
 
 

@@ -162,7 +162,20 @@ def test_a_dead_workers_rows_are_freed_for_its_successor_only_under_its_name(tas
 
 @pytest.mark.parametrize(
     ("failures", "seconds"),
-    [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 320), (8, 640), (9, 1280), (10, 2560), (11, 3600), (40, 3600)],
+    [
+        (1, 5),
+        (2, 10),
+        (3, 20),
+        (4, 40),
+        (5, 80),
+        (6, 160),
+        (7, 320),
+        (8, 640),
+        (9, 1280),
+        (10, 2560),
+        (11, 3600),
+        (40, 3600),
+    ],
 )
 def test_the_pause_doubles_up_to_an_hour_give_or_take_a_quarter(failures, seconds):
     pauses = [work.backoff_s(failures) for _ in range(300)]
@@ -264,7 +277,11 @@ def test_organizations_take_turns(task):
     for _ in range(4):
         work.claim()
         owners.append(
-            "".join(WorkItem.objects.filter(state="RUNNING").order_by("organization_id").values_list("organization_id", flat=True))
+            "".join(
+                WorkItem.objects.filter(state="RUNNING")
+                .order_by("organization_id")
+                .values_list("organization_id", flat=True)
+            )
         )
     assert owners == ["a", "ab", "aab", "aaab"]
 

@@ -102,7 +102,12 @@ def assert_kept(exchange: Exchange, kept) -> None:
 
 def up(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "manage.py", "up", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "manage.py", "up", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -131,9 +136,7 @@ def test_endpoints_are_written_as_documented_for_the_owner_only(other):
 
 def test_every_listener_is_on_loopback(other):
     pids = {p.pid for p in processes.strays(other.state)}
-    listening = [
-        c for c in psutil.net_connections("tcp") if c.pid in pids and c.status == psutil.CONN_LISTEN
-    ]
+    listening = [c for c in psutil.net_connections("tcp") if c.pid in pids and c.status == psutil.CONN_LISTEN]
     assert len(listening) >= 5
     assert {c.laddr.ip for c in listening} <= {"127.0.0.1", "::1"}
 

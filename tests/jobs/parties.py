@@ -33,7 +33,13 @@ def auto_export(member: Any, entry: Any, connection: StorageConnection, pattern:
 
 
 def export(
-    member: Any, entry: Any, revision: Any, connection: StorageConnection, pattern: str = "${Asset.Name}", *, run: bool = True
+    member: Any,
+    entry: Any,
+    revision: Any,
+    connection: StorageConnection,
+    pattern: str = "${Asset.Name}",
+    *,
+    run: bool = True,
 ) -> Job:
     """Export one revision by hand, and let it run unless asked otherwise."""
     job = exports.create_export(

@@ -158,9 +158,7 @@ def test_a_revision_revoked_before_the_reaction_is_not_sent(
     actor = actor_of(publisher)
     revisions.finalize_revision(revision=revision, actor=actor, at=timezone.now())
     revisions.publish_revision(revision=revision, at=timezone.now())
-    revisions.revoke_revision(
-        revision=revision, comment="The figures were wrong.", actor=actor, at=timezone.now()
-    )
+    revisions.revoke_revision(revision=revision, comment="The figures were wrong.", actor=actor, at=timezone.now())
     work.run_due()
     assert PublishedRevision.objects.filter(revision=revision).exists()
     assert Job.objects.count() == 0

@@ -66,7 +66,9 @@ def test_to_another_store_the_bytes_are_streamed_with_checksums(subscriber, enti
     assert {(line.method, line.verified_by) for line in receipts(job)} == {("stream", "checksum")}
 
 
-def test_a_file_of_several_parts_is_streamed_whole(subscriber, make_revision, entitled_data_set, elsewhere, monkeypatch):
+def test_a_file_of_several_parts_is_streamed_whole(
+    subscriber, make_revision, entitled_data_set, elsewhere, monkeypatch
+):
     monkeypatch.setattr(storage.Bucket.__init__, "__kwdefaults__", {"part": 5 * storage.MIB})
     body = bytes(range(256)) * 45_000  # 11.5 MB: three parts
     revision = make_revision({"big.bin": body})
@@ -118,7 +120,11 @@ def test_the_task_of_a_finished_job_changes_nothing(subscriber, entitled_data_se
 @pytest.mark.parametrize(
     ("change", "code", "sentence"),
     [
-        ({"bucket": "no-such-bucket-here"}, "RESOURCE_NOT_FOUND_EXCEPTION", "The bucket no-such-bucket-here does not exist"),
+        (
+            {"bucket": "no-such-bucket-here"},
+            "RESOURCE_NOT_FOUND_EXCEPTION",
+            "The bucket no-such-bucket-here does not exist",
+        ),
         ({"access_key_id": "NOBODY"}, "ACCESS_DENIED_EXCEPTION", "does not know this access key id"),
         ({"removed_at": "2026-01-01T00:00Z"}, "VALIDATION_EXCEPTION", "The storage connection was removed."),
     ],
@@ -143,7 +149,9 @@ def test_a_destination_that_is_lost_ends_the_job_with_a_sentence_and_retry_heals
     assert contents(connection) == FILES
 
 
-def test_a_destination_that_is_away_is_tried_again_by_itself(subscriber, entitled_data_set, revision, connection, settings):
+def test_a_destination_that_is_away_is_tried_again_by_itself(
+    subscriber, entitled_data_set, revision, connection, settings
+):
     settings.EGRESS_ALLOWLIST = [*settings.EGRESS_ALLOWLIST, "127.0.0.1:1"]
     job = export(subscriber, entitled_data_set, revision, connection, run=False)
     endpoint = connection.endpoint_url
@@ -245,7 +253,9 @@ def test_losing_the_right_to_read_in_the_middle_stops_the_run(
     assert sorted(contents(connection)) == ["00.csv", "01.csv"]
 
 
-def test_a_worker_that_lost_its_lease_writes_no_receipt(subscriber, entitled_data_set, revision, connection, monkeypatch):
+def test_a_worker_that_lost_its_lease_writes_no_receipt(
+    subscriber, entitled_data_set, revision, connection, monkeypatch
+):
     job = export(subscriber, entitled_data_set, revision, connection, run=False)
     lease = work.claim()
     lease.lost.set()
@@ -261,7 +271,9 @@ def test_names_that_would_land_on_one_key_are_refused_before_anything_moves(
     revision = make_revision({"x-y": b"1", "x": b"2"})
     ids = dict(revision.assets.values_list("name", "pk"))
     with pytest.raises(KeysCollide):
-        export(subscriber, entitled_data_set, make_revision({"n" * 1000: b"1"}), connection, "x" * 30 + "/${Asset.Name}")
+        export(
+            subscriber, entitled_data_set, make_revision({"n" * 1000: b"1"}), connection, "x" * 30 + "/${Asset.Name}"
+        )
     assert Job.objects.count() == 0
     job = export(subscriber, entitled_data_set, revision, connection, "${Asset.Name}-${Asset.Id}")
     assert sorted(contents(connection)) == sorted(f"{name}-{pk}" for name, pk in ids.items())

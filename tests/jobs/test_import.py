@@ -191,7 +191,9 @@ def test_redirects_are_followed_where_they_may_go(draft, publisher, far):
         (redirect("/x.csv"), "redirects more than 3 times"),
     ],
 )
-def test_a_url_that_answers_wrongly_ends_the_job_with_a_sentence(draft, publisher, far, answer, sentence, nothing_is_left):
+def test_a_url_that_answers_wrongly_ends_the_job_with_a_sentence(
+    draft, publisher, far, answer, sentence, nothing_is_left
+):
     far.answers["/x.csv"] = answer
     job = start(from_url(draft, publisher, f"{far.url}/x.csv"), publisher)
     assert (job.state, job.errors[0]["code"]) == ("ERROR", "VALIDATION_EXCEPTION")
@@ -211,7 +213,9 @@ def test_an_answer_that_breaks_off_is_tried_again_and_never_kept_in_part(draft, 
     assert bytes_of(draft.assets.get()) == b"complete"
 
 
-@pytest.mark.parametrize("url", ["http://example.org/a", "https://u:p@example.org/a", "https://example.org:22/a", "ftp://x/a"])
+@pytest.mark.parametrize(
+    "url", ["http://example.org/a", "https://u:p@example.org/a", "https://example.org:22/a", "ftp://x/a"]
+)
 def test_a_url_that_is_wrong_as_text_is_refused_at_once(draft, publisher, url):
     with pytest.raises(AddressRefused):
         from_url(draft, publisher, url)
@@ -297,7 +301,11 @@ def test_a_second_run_keeps_the_bytes_of_the_first_though_the_source_has_changed
     """The worker died between the asset and its receipt; what was recorded must stay what lies in the vault."""
     far.answers["/x.csv"] = plain(b"first")
     source.put("in/a.csv", b"first")
-    made = from_s3(draft, publisher, source, "in/a.csv") if kind == "s3" else from_url(draft, publisher, f"{far.url}/x.csv")
+    made = (
+        from_s3(draft, publisher, source, "in/a.csv")
+        if kind == "s3"
+        else from_url(draft, publisher, f"{far.url}/x.csv")
+    )
     job = start(made, publisher)
     Job.objects.filter(pk=job.pk).update(state="IN_PROGRESS", objects_done=0, bytes_done=0)
     Transfer.objects.filter(job=job).update(state="PENDING", asset=None)

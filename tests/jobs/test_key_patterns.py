@@ -62,7 +62,9 @@ def test_a_name_that_looks_like_a_variable_stays_as_it_is():
     assert key_patterns.render("${Asset.Name}", **VALUES | {"asset_name": "${Asset.Id}"}) == "${Asset.Id}"
 
 
-@pytest.mark.parametrize("pattern", ["a/$b/${Asset.Name}", "${Asset.Id}.csv", "  ${Asset.Name} ", "..a/b../.c/${Asset.Name}"])
+@pytest.mark.parametrize(
+    "pattern", ["a/$b/${Asset.Name}", "${Asset.Id}.csv", "  ${Asset.Name} ", "..a/b../.c/${Asset.Name}"]
+)
 def test_a_usable_pattern_is_accepted(pattern):
     assert key_patterns.check(pattern) == pattern.strip()
 

@@ -52,7 +52,7 @@ class Visitor:
     def page(self, context: BrowserContext | None = None, **options: object) -> Page:
         """Return a fresh page whose complaints are kept."""
         page = (context or self.context(**options)).new_page()
-        page.on("console", lambda m: self._keep(page, f"console: {m.text}") if m.type == "error" else None)
+        page.on("console", lambda m: self._keep(page, f"{m.text} {m.location['url']}") if m.type == "error" else None)
         page.on("pageerror", lambda error: self._keep(page, f"error: {error}"))
         return page
 

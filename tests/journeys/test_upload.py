@@ -140,6 +140,32 @@ def test_a_folder_keeps_its_paths_and_an_empty_file_arrives(draft, tmp_path):
     expect(page.get_by_role("button", name="Finalize revision")).to_be_enabled()
 
 
+def test_nothing_is_sent_after_a_cancel_that_comes_while_a_part_is_read(draft, large, exchange):
+    page, *_ = draft
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if store_of(exchange).match(request.url) else None)
+    page.evaluate(
+        """() => {
+            const read = Blob.prototype.arrayBuffer;
+            window.reads = 0;
+            Blob.prototype.arrayBuffer = async function () {
+                reads++;
+                await new Promise((resolve) => { window.addEventListener("go-on", resolve, { once: true }); });
+                return read.call(this);
+            };
+        }"""
+    )
+    page.locator("input[data-files]").set_input_files(large)
+    while page.evaluate("reads") < 4:  # the policy of the page forbids wait_for_function
+        page.wait_for_timeout(20)
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as dropped:
+        page.get_by_role("button", name="Cancel large.bin").click()
+    assert dropped.value.status == 204
+    page.evaluate("dispatchEvent(new Event('go-on'))")
+    page.wait_for_timeout(500)
+    assert sent == []
+
+
 def test_a_cancelled_upload_leaves_nothing(draft, large, exchange, visitor):
     page, publisher, data_set, revision = draft
     page.route(store_of(exchange), lambda route: None)

@@ -31,7 +31,12 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 def set_logo(product, member, content):
@@ -63,7 +68,17 @@ SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>ale
 
 @pytest.mark.parametrize(
     "content",
-    [SVG, b"", b"GIF89a", b"%PDF-1.7", b"<html>", picture("GIF"), picture("BMP"), picture("TIFF"), picture("PNG")[:200]],
+    [
+        SVG,
+        b"",
+        b"GIF89a",
+        b"%PDF-1.7",
+        b"<html>",
+        picture("GIF"),
+        picture("BMP"),
+        picture("TIFF"),
+        picture("PNG")[:200],
+    ],
     ids=["svg", "empty", "gif-head", "pdf", "html", "gif", "bmp", "tiff", "cut-png"],
 )
 def test_anything_but_a_whole_png_jpeg_or_webp_is_refused(product, publisher, content):

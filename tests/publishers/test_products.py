@@ -72,7 +72,12 @@ def published(entry) -> list[str]:
 
 def test_everything_that_is_missing_is_said_at_once(publisher):
     bare = products.create_product(
-        owner=publisher.organization, name="Bare", category="Mobility", terms="x", actor=actor_of(publisher), at=timezone.now()
+        owner=publisher.organization,
+        name="Bare",
+        category="Mobility",
+        terms="x",
+        actor=actor_of(publisher),
+        at=timezone.now(),
     )
     assert [field for field, _ in products.blockers(bare)] == [
         "short_description",
@@ -238,7 +243,12 @@ def test_the_limits_of_the_installation_hold(draft, publisher, data_set, setting
         add(draft, new_data_set(publisher), publisher)
     with pytest.raises(LimitExceeded, match="Products per account"):
         products.create_product(
-            owner=publisher.organization, name="B", category="Mobility", terms="x", actor=actor_of(publisher), at=timezone.now()
+            owner=publisher.organization,
+            name="B",
+            category="Mobility",
+            terms="x",
+            actor=actor_of(publisher),
+            at=timezone.now(),
         )
     assert Product.objects.count() == 1
 

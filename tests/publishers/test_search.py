@@ -83,7 +83,8 @@ def test_other_forms_of_a_word_its_beginning_and_column_names_are_found(shelf):
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("wheet prices", "Wheat prices"), ("harbuor tides", "Harbour tides"), ("rivver", "River levels")]
+    ("typed", "meant"),
+    [("wheet prices", "Wheat prices"), ("harbuor tides", "Harbour tides"), ("rivver", "River levels")],
 )
 def test_a_typing_error_is_answered_with_what_was_meant(shelf, typed, meant):
     found = search_catalogue(Search(text=typed))
@@ -102,7 +103,9 @@ def test_each_facet_counts_without_its_own_filter(shelf):
     assert found.facets["category"] == {"Weather": 2, "Mobility": 1, "Agriculture": 2}
     assert found.facets["format"] == {"Parquet": 1, "CSV": 1}
     assert found.facets["publisher"] == {publisher.organization_id: 2}
-    both = search_catalogue(Search(categories=("Weather", "Agriculture"), formats=("CSV",), publishers=(other.organization_id,)))
+    both = search_catalogue(
+        Search(categories=("Weather", "Agriculture"), formats=("CSV",), publishers=(other.organization_id,))
+    )
     assert [p.name for p in both.products] == ["Wheat prices"]
     assert both.facets["format"] == {"CSV": 1, "ZIP": 1}
     assert both.facets["category"] == {"Agriculture": 1}
@@ -139,7 +142,25 @@ def test_pages_hold_eighteen_products_and_none_twice(publisher):
 
 @pytest.mark.parametrize(
     "text",
-    ["'", '"', "''; DROP TABLE x; --", "a & | !", "((((", "<->", ":*", "\\", "%", "%(text)s", "%s", "or", "-", "a:b", "ü" * 300, "🛳", "a\tb\nc"],
+    [
+        "'",
+        '"',
+        "''; DROP TABLE x; --",
+        "a & | !",
+        "((((",
+        "<->",
+        ":*",
+        "\\",
+        "%",
+        "%(text)s",
+        "%s",
+        "or",
+        "-",
+        "a:b",
+        "ü" * 300,
+        "🛳",
+        "a\tb\nc",
+    ],
 )
 def test_nothing_that_people_type_breaks_the_search(shelf, text):
     found = search_catalogue(Search(text=text, categories=("'",), formats=("?",), publishers=("%s",)))

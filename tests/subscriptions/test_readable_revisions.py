@@ -32,7 +32,9 @@ class Model:
         held = set(
             ProductDataSet.objects.filter(product__in=self.products_of.get(reader, set())).values_list("pk", flat=True)
         )
-        return {(entry, revision) for entry, revision in self.published if entry in held and revision not in self.revoked}
+        return {
+            (entry, revision) for entry, revision in self.published if entry in held and revision not in self.revoked
+        }
 
 
 class World:
@@ -171,9 +173,9 @@ class World:
             )
         entry, revision = self.dice.choice(sorted(self.model.published))
         for reader in self.readers:
-            assert may_read(
-                organization=reader.organization, data_set_id=entry, revision_id=revision, at=later
-            ) == ((entry, revision) in self.model.readable(reader.organization_id))
+            assert may_read(organization=reader.organization, data_set_id=entry, revision_id=revision, at=later) == (
+                (entry, revision) in self.model.readable(reader.organization_id)
+            )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
