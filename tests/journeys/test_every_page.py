@@ -143,9 +143,7 @@ def test_every_page_is_accessible_and_fits(world, exchange, visitor, who, paths)
                 if page.evaluate("document.documentElement.scrollWidth") > NARROWEST:
                     faults.append(f"{path} scrolls sideways at {NARROWEST} px")
     # the browser itself reports the status of a page that is not there
-    visitor.complaints[:] = [
-        text for text in visitor.complaints if "/nothing-here: console: Failed to load" not in text
-    ]
+    visitor.complaints[:] = [text for text in visitor.complaints if "/nothing-here: Failed to load" not in text]
     assert faults == []
 
 
