@@ -1,0 +1,214 @@
+"""Every page: who may see it and who may act on it. A page without a row fails.
+
+Programs have doors of their own, each with its own walk: /api in tests/api/test_access.py, /data in
+tests/dataapi/test_access.py, /v1 and /tags in tests/awsapi/test_serve.py.
+"""
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+from django.utils import timezone
+
+from jobs.operations import event_actions, exports, imports
+from marketplace.core.models import Role
+from marketplace.core.operations.credentials import create_access_key, create_api_token
+from publishers.operations import uploads
+from tests.conftest import actor_of, make_member
+from tests.console.pages import sign_in
+
+pytestmark = pytest.mark.django_db
+
+#: Outcomes of GET and of POST, for: nobody signed in, the owner of another organization, a viewer of the organization
+#: whose thing it is, its owner. S is shown or done (or a form that says what is missing), L is sent to sign in,
+#: - is not found, R is refused, . is a method that the page does not have.
+EVERYONE, SIGNED_IN, ACT = ("SSSS", "...."), ("LSSS", "...."), "...."
+READ, FORM, DO = ("L-SS", "...."), ("L-RS", "L-RS"), ("....", "L-RS")
+OWN_READ, OWN_FORM = ("LSSS", "...."), ("LSRS", "LSRS")
+
+PAGES: dict[str, tuple[str, tuple[str, str]]] = {
+    "healthz": ("", EVERYONE),
+    "brand-css": ("", EVERYONE),
+    "front": ("", EVERYONE),
+    "catalogue": ("", EVERYONE),
+    "product": ("publisher", EVERYONE),
+    "publisher": ("publisher", EVERYONE),
+    "docs": ("", EVERYONE),
+    "subscribe": ("publisher", ("LSRS", "LSRS")),
+    "home": ("", SIGNED_IN),
+    "organization-switch": ("subscriber", ("....", "L-SS")),
+    "organization-create": ("", ("LSSS", "LSSS")),
+    "my-data": ("", OWN_READ),
+    "my-data-set": ("subscriber", READ),
+    "my-revision": ("subscriber", READ),
+    "my-asset-download": ("subscriber", ("L-RS", "....")),
+    "subscription-end": ("subscriber", DO),
+    "storage": ("", OWN_READ),
+    "storage-create": ("", OWN_FORM),
+    "storage-test": ("subscriber", DO),
+    "storage-remove": ("subscriber", DO),
+    "keys": ("", ("LSRS", "....")),
+    "token-create": ("", OWN_FORM),
+    "token-revoke": ("subscriber", DO),
+    "access-key-create": ("", OWN_FORM),
+    "access-key-revoke": ("subscriber", DO),
+    "publish": ("", OWN_READ),
+    "subscribers": ("", OWN_READ),
+    "publisher-deliveries": ("", OWN_READ),
+    "publisher-delivery": ("publisher", READ),
+    "data-sets": ("", OWN_READ),
+    "data-set-create": ("", OWN_FORM),
+    "data-set": ("publisher", READ),
+    "data-set-edit": ("publisher", FORM),
+    "revision-create": ("publisher", DO),
+    "revision": ("publisher", READ),
+    "revision-edit": ("publisher", DO),
+    "revision-finalize": ("publisher", DO),
+    "revision-revoke": ("publisher", DO),
+    "asset-download": ("publisher", READ),
+    "asset-delete": ("publisher", DO),
+    "uploads": ("publisher", DO),
+    "upload": ("publisher", DO),
+    "upload-sign": ("publisher", DO),
+    "upload-complete": ("publisher", DO),
+    "products": ("", OWN_READ),
+    "product-create": ("", OWN_FORM),
+    "product-edit": ("publisher", ("L-SS", "L-RS")),
+    "product-publish": ("publisher", DO),
+    "product-unpublish": ("publisher", DO),
+    "product-logo": ("publisher", DO),
+    "product-data-set-add": ("publisher", DO),
+    "product-data-set-remove": ("publisher", DO),
+    "auto-exports": ("", OWN_READ),
+    "auto-export-create": ("", OWN_FORM),
+    "auto-export-pause": ("subscriber", DO),
+    "auto-export-resume": ("subscriber", DO),
+    "auto-export-delete": ("subscriber", DO),
+    "deliveries": ("", OWN_READ),
+    "delivery": ("subscriber", READ),
+    "delivery-retry": ("subscriber", DO),
+    "export-create": ("", OWN_FORM),
+    "import-create": ("publisher", FORM),
+    "import": ("publisher", READ),
+    "import-retry": ("publisher", DO),
+}
+ELSEWHERE = ("accounts/", "api/", "data/", "^v1", "^tags")
+DELETES = {"upload"}
+
+
+@pytest.fixture
+def things(
+    publisher,
+    subscriber,
+    product,
+    agreement,
+    entitled_data_set,
+    data_set,
+    finalized_revision,
+    make_revision,
+    connection,
+) -> dict[str, dict[str, str]]:
+    """Return by owner the ids that stand in paths, of things that exist."""
+    now = timezone.now()
+    by, behalf = actor_of(publisher), actor_of(subscriber)
+    draft = make_revision(finalize=False)
+    upload, _ = uploads.open_upload(
+        revision=draft,
+        user=publisher.user,
+        name="more.csv",
+        size_bytes=3,
+        content_type="text/csv",
+        modified_ms=0,
+        actor=by,
+        at=now,
+    )
+    place = {"product_data_set": entitled_data_set, "connection": connection, "key_pattern": ""}
+    action = event_actions.create_event_action(organization=subscriber.organization, actor=behalf, at=now, **place)
+    export = exports.create_export(
+        organization=subscriber.organization,
+        data_set=data_set,
+        revision=finalized_revision,
+        actor=behalf,
+        at=now,
+        **place,
+    )
+    brought = imports.create_import_from_signed_url(
+        organization=publisher.organization, revision=draft, name="later.csv", md5="A" * 22 + "==", actor=by, at=now
+    )
+    token, _ = create_api_token(membership=subscriber, name="Mine", wanted_scopes=["data:read"], actor=behalf, at=now)
+    key, _ = create_access_key(membership=subscriber, name="Mine", actor=behalf, at=now)
+    return {
+        "": {},
+        "publisher": {
+            "account_id": publisher.organization.account_id,
+            "product_id": product.pk,
+            "data_set_id": data_set.pk,
+            "revision_id": draft.pk,
+            "asset_id": draft.assets.get().pk,
+            "upload_id": upload.pk,
+            "job_id": brought.pk,
+            "delivery_id": export.pk,
+            "finalized_id": finalized_revision.pk,
+        },
+        "subscriber": {
+            "data_set_id": entitled_data_set.pk,
+            "revision_id": finalized_revision.pk,
+            "asset_id": finalized_revision.assets.get().pk,
+            "agreement_id": agreement.pk,
+            "connection_id": connection.pk,
+            "token_id": token.pk,
+            "key_id": key.pk,
+            "auto_export_id": action.pk,
+            "job_id": export.pk,
+        },
+    }
+
+
+def pages() -> list[URLPattern]:
+    """Return the routes that are pages, read from the routes themselves."""
+    return [
+        page
+        for group in get_resolver().url_patterns
+        for page in getattr(group, "url_patterns", [group])
+        if not f"{group.pattern}{page.pattern}".startswith(ELSEWHERE)
+    ]
+
+
+def test_every_page_has_a_row():
+    assert sorted(page.name for page in pages()) == sorted(PAGES)
+
+
+def outcome(client: Client, method: str, path: str, form: dict[str, str]) -> str:
+    """Call a page, undo what it did, and return the letter of what came."""
+    body = {"data": form if method == "post" else None}
+    if "/uploads" in path:
+        body = {"data": {"name": "x.csv", "size": 1, "parts": [1]}, "content_type": "application/json"}
+    with transaction.atomic():
+        answer = getattr(client, method)(path, **body)
+        transaction.set_rollback(True)
+    assert answer.status_code in {*range(200, 500), 503}, (method, path)  # the test database has no worker: /healthz
+    if answer.status_code == 401 or answer.headers.get("Location", "").startswith("/accounts/login/"):
+        return "L"
+    assert not answer.headers.get("Location", "").startswith("/accounts/"), (method, path)
+    return {404: "-", 403: "R", 405: "."}.get(answer.status_code, "S")
+
+
+def test_everybody_gets_what_the_table_says(things, publisher, subscriber, stranger):
+    owners = {"": subscriber, "publisher": publisher, "subscriber": subscriber}
+    wrong = []
+    for page in pages():
+        name = page.name
+        side, expected = PAGES[name]
+        viewer = make_member("Viewer")
+        type(viewer).objects.filter(pk=viewer.pk).update(role=Role.VIEWER, organization=owners[side].organization)
+        people = [Client(), *(sign_in(Client(), m, confirmed=True) for m in (stranger, viewer, owners[side]))]
+        ids = dict(things[side])
+        if name == "publisher-delivery":
+            ids["job_id"] = ids["delivery_id"]
+        path = reverse(name, kwargs={key: ids[key] for key in page.pattern.converters})
+        form = {"organization": owners[side].organization_id}  # the one that a person may switch to
+        post = "delete" if name in DELETES else "post"
+        got = tuple("".join(outcome(person, method, path, form) for person in people) for method in ("get", post))
+        if got != expected:
+            wrong.append((name, got, expected))
+    assert wrong == []
