@@ -112,8 +112,9 @@ class Job(models.Model):
 
     @property
     def bytes_seen(self) -> int:
-        """Return how many bytes have moved so far, objects under way included."""
-        return min(self.bytes_done + self.bytes_moving, self.bytes_total) if self.bytes_total else self.bytes_moving
+        """Return how many bytes have moved so far, objects under way included; of imports the total is not known."""
+        seen = self.bytes_done + self.bytes_moving
+        return min(seen, self.bytes_total) if self.bytes_total else seen
 
     @property
     def cause(self) -> str:

@@ -1,19 +1,17 @@
 """Export a revision to a bucket: plan one transfer per asset, move, verify, write the receipt."""
 
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from datetime import datetime
-from threading import Lock
-from time import monotonic
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from jobs import key_patterns
 from jobs.models import Job, JobState, JobType, Transfer, TransferState
 from jobs.operations import lifecycle
+from jobs.operations.moving import Progress, move_all
 from marketplace.core import audit, storage, work
 from marketplace.core.actors import Actor
 from marketplace.core.errors import Invalid
@@ -22,9 +20,6 @@ from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import Bucket, StorageFault
 from publishers.models import Asset, DataSet, ProductDataSet, Revision
 from subscriptions.queries import may_read
-
-#: Copies in flight per job. Threads only talk to stores; rows are written by the job's own thread.
-PARALLEL = 8
 
 
 class KeysCollide(Invalid):
@@ -130,25 +125,6 @@ def _may_still_read(job: Job) -> bool:
     )
 
 
-class _Progress:
-    """Bytes under way, written to the job at most once a second by the job's own thread."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.lock = Lock()
-        self.bytes = 0
-        self.written_at = 0.0
-
-    def add(self, count: int) -> None:
-        with self.lock:
-            self.bytes += count
-
-    def write(self) -> None:
-        if monotonic() - self.written_at >= 1:
-            self.written_at = monotonic()
-            Job.objects.filter(pk=self.job.pk).update(bytes_moving=self.bytes)
-
-
 def run_export(*, job: Job) -> None:
     """Deliver what is still pending. Harmless to run again: delivered objects are recognised, not written twice.
 
@@ -193,38 +169,27 @@ def _end_with_fault(job: Job, fault: StorageFault) -> None:
 
 
 def _deliver(job: Job, source: Bucket, destination: Bucket, pending: Any) -> str:
-    """Move the pending transfers, PARALLEL at a time; return the last reason to try again later, or nothing."""
-    lease = work.current_lease()
-    progress = _Progress(job)
-    later = ""
+    """Move the pending transfers; return the last reason to try again later, or nothing."""
     operator = storage.as_operator(destination) if source.shares_store_with(destination) else None
-    waiting: Iterator[Transfer] = iter(pending.iterator(chunk_size=500))
-    under_way: dict[Future[dict[str, Any]], Transfer] = {}
-    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="deliver") as pool:
-        try:
-            while True:
-                while len(under_way) < PARALLEL and (transfer := next(waiting, None)) is not None:
-                    if lease is not None:
-                        lease.ensure()
-                    if not _may_still_read(job):
-                        lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
-                        return ""
-                    Transfer.objects.filter(job_created_at=job.created_at, job=job, number=transfer.number).update(
-                        attempts=F("attempts") + 1, started_at=timezone.now()
-                    )
-                    under_way[pool.submit(_move, transfer, source, destination, operator, lease, progress)] = transfer
-                if not under_way:
-                    return later
-                done, _ = wait(under_way, timeout=1, return_when=FIRST_COMPLETED)
-                progress.write()
-                for future in done:
-                    later = _record(job, under_way.pop(future), future, progress) or later
-        finally:
-            for future in under_way:
-                future.cancel()
+    progress, lease = Progress(job), work.current_lease()
+
+    def may_take() -> bool:
+        if _may_still_read(job):
+            return True
+        lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
+        return False
+
+    return move_all(
+        pending.iterator(chunk_size=500),
+        job=job,
+        progress=progress,
+        may_take=may_take,
+        move=lambda transfer: _move(transfer, source, destination, operator, lease, progress),
+        record=lambda transfer, future: _record(job, transfer, future),
+    )
 
 
-def _record(job: Job, transfer: Transfer, future: Future[dict[str, Any]], progress: _Progress) -> str:
+def _record(job: Job, transfer: Transfer, future: Future[dict[str, Any]]) -> str:
     """Write the outcome of one object; return why it should be tried later, or nothing."""
     at = timezone.now()
     try:
@@ -235,7 +200,6 @@ def _record(job: Job, transfer: Transfer, future: Future[dict[str, Any]], progre
     except BytesDiffer as error:
         lifecycle.fail_transfer(job=job, transfer=transfer, reason=str(error), at=at, is_final=False)
         return str(error)
-    progress.add(-receipt.pop("counted", 0))
     lifecycle.record_transfer(job=job, transfer=transfer, at=at, **receipt)
     return ""
 
@@ -246,7 +210,7 @@ def _move(
     destination: Bucket,
     operator: Bucket | None,
     lease: work.Lease | None,
-    progress: _Progress,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Bring one object to its place and prove that it is the right one. Runs in a thread and touches no row.
 
@@ -275,23 +239,13 @@ def _move(
             if not verified:
                 raise BytesDiffer("The copied object differs from the finalized file; it is written again.")
             return receipt | {"etag": etag, "method": "copy", "verified_by": verified}
-    counted = 0
-
-    def chunks() -> Iterator[bytes]:
-        nonlocal counted
-        for chunk in source.read(asset.vault_key):
-            counted += len(chunk)
-            progress.add(len(chunk))
-            yield chunk
-
-    try:
-        etag, digests = destination.write(transfer.key, chunks(), content_type=asset.content_type, ensure=ensure)
-    except BaseException:
-        progress.add(-counted)
-        raise
+    with progress.counted(source.read(asset.vault_key)) as chunks:
+        etag, digests = destination.write(
+            transfer.key, chunks, content_type=asset.content_type, size_bytes=asset.size_bytes, ensure=ensure
+        )
     if digests.sha256 != asset.sha256:
         raise BytesDiffer("The bytes that were read do not match the finalized file; it is written again.")
-    return receipt | {"etag": etag, "method": "stream", "verified_by": "checksum", "counted": counted}
+    return receipt | {"etag": etag, "method": "stream", "verified_by": "checksum"}
 
 
 def _verify(bucket: Bucket, key: str, asset: Asset, etag: str, sha256: str) -> str:

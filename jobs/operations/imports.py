@@ -3,6 +3,9 @@
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +16,7 @@ from django.utils import timezone
 
 from jobs.models import Job, JobState, JobType, Transfer, TransferState
 from jobs.operations import lifecycle
+from jobs.operations.moving import Progress, move_all
 from marketplace.core import audit, egress, storage, work
 from marketplace.core.actors import Actor
 from marketplace.core.errors import DomainError, Invalid, LimitExceeded, NotFound
@@ -24,6 +28,7 @@ from publishers.operations import revisions
 
 SIGNED_URL_LIFE = timedelta(hours=1)
 SIGNED_URL_GB = 5
+UNKNOWN_TYPE = "application/octet-stream"
 
 
 def _create(
@@ -156,7 +161,7 @@ def _asset_id(job: Job, number: int) -> str:
 
 
 def run_import(*, job: Job) -> None:
-    """Bring in what is still pending, one object after another. Harmless to run again.
+    """Bring in what is still pending. Harmless to run again.
 
     Raises TemporaryFailure when an object may come later; anything final ends the job.
     """
@@ -171,94 +176,164 @@ def run_import(*, job: Job) -> None:
         }
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
         return
-    actor = Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id)
-    for transfer in Transfer.objects.filter(
-        job=job, job_created_at=job.created_at, state=TransferState.PENDING
-    ).order_by("number"):
-        Transfer.objects.filter(job_created_at=job.created_at, job=job, number=transfer.number).update(
-            attempts=transfer.attempts + 1, started_at=timezone.now()
-        )
-        try:
-            _bring_in(job, transfer, actor)
-        except StorageFault as fault:
-            if fault.is_temporary:
-                lifecycle.fail_transfer(
-                    job=job, transfer=transfer, reason=str(fault), at=timezone.now(), is_final=False
-                )
-                raise work.TemporaryFailure(str(fault)) from fault
-            code = lifecycle.NOT_FOUND if fault.cause in {"no_object", "no_bucket"} else lifecycle.ACCESS_DENIED
-            _end(job, transfer, code, str(fault))
-            return
-        except requests.RequestException as error:
-            raise work.TemporaryFailure(f"The address cannot be reached: {type(error).__name__}.") from error
-        except LimitExceeded as error:
-            _end(job, transfer, lifecycle.QUOTA, error.message)
-            return
-        except NotFound as error:
-            _end(job, transfer, lifecycle.NOT_FOUND, error.message)
-            return
-        except DomainError as error:
-            _end(job, transfer, lifecycle.VALIDATION, error.message)
-            return
+    pending = Transfer.objects.filter(job=job, job_created_at=job.created_at, state=TransferState.PENDING)
+    run = _Run(job)
+    later = move_all(
+        pending.order_by("number").iterator(chunk_size=500),
+        job=job,
+        progress=run.progress,
+        may_take=lambda: not run.is_over,
+        move=run.fetch,
+        record=run.record,
+    )
+    if later and not run.is_over:
+        raise work.TemporaryFailure(later)
     lifecycle.finish_job(job=job, at=timezone.now())
 
 
-def _end(job: Job, transfer: Transfer, code: str, reason: str) -> None:
-    at = timezone.now()
-    lifecycle.fail_transfer(job=job, transfer=transfer, reason=reason, at=at, is_final=True)
-    error = {"code": code, "message": f"{transfer.name}: {reason}", "resource_type": "ASSET", "resource_id": ""}
-    lifecycle.finish_job(job=job, at=at, errors=[error])
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """Bytes that stand in the vault under a key of their own and belong to nobody yet."""
+
+    vault_key: str
+    digests: Digests
+    etag: str
+    content_type: str
 
 
-def _bring_in(job: Job, transfer: Transfer, actor: Actor) -> None:
-    lease = work.current_lease()
-    ensure = lease.ensure if lease is not None else None
-    vault = storage.vault()
-    asset_id = _asset_id(job, transfer.number)
-    vault_key = f"assets/{asset_id}"
-    known = Asset.objects.filter(pk=asset_id).first()
-    if known is not None:
-        # A run before this one ended between the asset and its receipt. What the source holds by now is another file.
-        _receive(job, transfer, known)
-        return
-    content_type = "application/octet-stream"
-    if job.type == JobType.IMPORT_ASSETS_FROM_S3:
-        source = job.request["sources"][transfer.number]
-        digests, etag, content_type = _copy_in(job, source["bucket"], source["key"], vault, vault_key, ensure)
-    elif job.type == JobType.IMPORT_ASSET_FROM_URL:
-        most = settings.QUOTAS["Asset size in GB"] * 10**9
-        with egress.open_url(job.request["url"]) as response:
-            content_type = response.headers.get("Content-Type", content_type).split(";")[0][:120]
-            etag, digests = vault.write(
-                vault_key, _capped(response.iter_content(storage.CHUNK), most), content_type=content_type, ensure=ensure
+class _Run:
+    """One run of an import: threads fetch bytes into the vault, the job's own thread makes assets of them."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.progress = Progress(job)
+        self.is_over = False
+        self._actor = Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id)
+        lease = work.current_lease()
+        self._ensure = lease.ensure if lease is not None else None
+        # Part of each key in the vault: a run that lost its lease and wakes up cannot write over what became an asset.
+        self._fence = lease.fence if lease is not None else 0
+        # What an earlier run made before it could write the receipt; what the source holds by now is another file.
+        ids = [_asset_id(job, number) for number in range(job.objects_total)]
+        self._known: dict[str, Asset] = Asset.objects.in_bulk(ids)
+        self._sources: dict[str, Bucket | DomainError] = {}
+        for name in {source["bucket"] for source in job.request.get("sources", [])}:
+            try:
+                connection = get_storage_connection_by_bucket(organization=job.organization, bucket=name)
+                self._sources[name] = storage.bucket_of(connection)
+            except NotFound as error:  # disconnected since: the objects that need it say so
+                self._sources[name] = error
+
+    def fetch(self, transfer: Transfer) -> _Fetched | None:
+        """Bring one object into the vault; None when its asset exists. Runs in a thread and touches no row.
+
+        Raises StorageFault, DomainError, requests.RequestException.
+        """
+        asset_id = _asset_id(self.job, transfer.number)
+        if asset_id in self._known:
+            return None
+        if transfer.attempts:
+            for left_over in storage.vault().list_keys(f"assets/{asset_id}-"):
+                storage.vault().delete(left_over)
+        vault_key = f"assets/{asset_id}-{self._fence}"
+        if self.job.type == JobType.IMPORT_ASSETS_FROM_S3:
+            return self._from_bucket(self.job.request["sources"][transfer.number], vault_key)
+        if self.job.type == JobType.IMPORT_ASSET_FROM_URL:
+            return self._from_url(vault_key)
+        return self._from_signed_url(vault_key)
+
+    def _from_bucket(self, source: dict[str, str], vault_key: str) -> _Fetched:
+        """The owner's own key must be able to read the object."""
+        bucket = self._sources[source["bucket"]]
+        if isinstance(bucket, DomainError):
+            raise bucket
+        info = bucket.head(source["key"])
+        most = settings.QUOTAS["Asset size in GB"]
+        if info.size_bytes > most * 10**9:
+            raise LimitExceeded("Asset size in GB", most)
+        content_type = info.content_type or UNKNOWN_TYPE
+        with self.progress.counted(bucket.read(source["key"])) as chunks:
+            etag, digests = storage.vault().write(
+                vault_key, chunks, content_type=content_type, size_bytes=info.size_bytes, ensure=self._ensure
             )
-    else:
-        info = vault.find(_incoming(job))
+        return _Fetched(vault_key, digests, etag, content_type)
+
+    def _from_url(self, vault_key: str) -> _Fetched:
+        most = settings.QUOTAS["Asset size in GB"] * 10**9
+        with egress.open_url(self.job.request["url"]) as response:
+            content_type = response.headers.get("Content-Type", UNKNOWN_TYPE).split(";")[0][:120]
+            with self.progress.counted(_capped(response.iter_content(storage.CHUNK), most)) as chunks:
+                etag, digests = storage.vault().write(vault_key, chunks, content_type=content_type, ensure=self._ensure)
+        return _Fetched(vault_key, digests, etag, content_type)
+
+    def _from_signed_url(self, vault_key: str) -> _Fetched:
+        vault, incoming = storage.vault(), _incoming(self.job)
+        info = vault.find(incoming)
         if info is None:
             raise Invalid("No file was put to the signed URL. Create a new job, put the file, then start the job.")
         if info.size_bytes > SIGNED_URL_GB * 10**9:
             raise LimitExceeded("Asset size in GB", SIGNED_URL_GB)
-        etag = vault.copy_from(vault, _incoming(job), vault_key, size_bytes=info.size_bytes, ensure=ensure)
+        etag = vault.copy_from(vault, incoming, vault_key, size_bytes=info.size_bytes, ensure=self._ensure)
         digests = vault.digest(vault_key)
-        if base64.b64encode(bytes.fromhex(digests.md5)).decode() != job.request["md5"]:
+        if base64.b64encode(bytes.fromhex(digests.md5)).decode() != self.job.request["md5"]:
             vault.delete(vault_key)
             raise Invalid("The file does not match Md5Hash.")
-    try:
-        asset = revisions.add_asset(
-            revision=job.revision,
-            asset_id=asset_id,
-            name=transfer.name,
-            digests=digests,
-            etag=etag,
-            vault_key=vault_key,
-            content_type=content_type,
-            actor=actor,
-            at=timezone.now(),
-        )
-    except DomainError:
-        vault.delete(vault_key)
-        raise
-    _receive(job, transfer, asset)
+        return _Fetched(vault_key, digests, etag, UNKNOWN_TYPE)
+
+    def record(self, transfer: Transfer, future: Future[_Fetched | None]) -> str:
+        """Make an asset of what was fetched, or end the job with the reason; return why to try again later."""
+        try:
+            fetched = future.result()
+            asset = self._known.get(_asset_id(self.job, transfer.number)) or self._add(transfer, fetched)
+        except (StorageFault, requests.RequestException) as fault:
+            reason = str(fault) if isinstance(fault, StorageFault) else "The address cannot be reached."
+            if isinstance(fault, StorageFault) and not fault.is_temporary:
+                is_missing = fault.cause in {"no_object", "no_bucket"}
+                return self._end(transfer, lifecycle.NOT_FOUND if is_missing else lifecycle.ACCESS_DENIED, reason)
+            at = timezone.now()
+            lifecycle.fail_transfer(job=self.job, transfer=transfer, reason=reason, at=at, is_final=False)
+            return reason
+        except DomainError as error:
+            return self._end(transfer, _code_of(error), error.message)
+        _receive(self.job, transfer, asset)
+        return ""
+
+    def _add(self, transfer: Transfer, fetched: _Fetched | None) -> Asset:
+        if fetched is None:
+            raise TypeError("an object without an asset was not fetched")
+        try:
+            asset = revisions.add_asset(
+                revision=self.job.revision,
+                asset_id=_asset_id(self.job, transfer.number),
+                name=transfer.name,
+                digests=fetched.digests,
+                etag=fetched.etag,
+                vault_key=fetched.vault_key,
+                content_type=fetched.content_type,
+                actor=self._actor,
+                at=timezone.now(),
+            )
+        except DomainError:
+            storage.vault().delete(fetched.vault_key)
+            raise
+        if asset.vault_key != fetched.vault_key:  # another run was faster
+            storage.vault().delete(fetched.vault_key)
+        return asset
+
+    def _end(self, transfer: Transfer, code: str, reason: str) -> str:
+        """End the job; the objects that are under way are still brought in."""
+        self.is_over = True
+        at = timezone.now()
+        lifecycle.fail_transfer(job=self.job, transfer=transfer, reason=reason, at=at, is_final=True)
+        error = {"code": code, "message": f"{transfer.name}: {reason}", "resource_type": "ASSET", "resource_id": ""}
+        lifecycle.finish_job(job=self.job, at=at, errors=[error])
+        return ""
+
+
+def _code_of(error: DomainError) -> str:
+    if isinstance(error, LimitExceeded):
+        return lifecycle.QUOTA
+    return lifecycle.NOT_FOUND if isinstance(error, NotFound) else lifecycle.VALIDATION
 
 
 def _receive(job: Job, transfer: Transfer, asset: Asset) -> None:
@@ -277,25 +352,10 @@ def _receive(job: Job, transfer: Transfer, asset: Asset) -> None:
         storage.vault().delete(_incoming(job))
 
 
-def _capped(chunks: Any, most: int) -> Any:
+def _capped(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
     size = 0
     for chunk in chunks:
         size += len(chunk)
         if size > most:
             raise LimitExceeded("Asset size in GB", most / 10**9)
         yield chunk
-
-
-def _copy_in(
-    job: Job, bucket_name: str, key: str, vault: Bucket, vault_key: str, ensure: Any
-) -> tuple[Digests, str, str]:
-    """Bring an object of a connected bucket into the vault; the owner's own key must be able to read it."""
-    connection = get_storage_connection_by_bucket(organization=job.organization, bucket=bucket_name)
-    bucket = storage.bucket_of(connection)
-    info = bucket.head(key)
-    most = settings.QUOTAS["Asset size in GB"]
-    if info.size_bytes > most * 10**9:
-        raise LimitExceeded("Asset size in GB", most)
-    content_type = info.content_type or "application/octet-stream"
-    etag, digests = vault.write(vault_key, bucket.read(key), content_type=content_type, ensure=ensure)
-    return digests, etag, content_type

@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
+from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -26,6 +28,12 @@ PART = 16 * MIB
 COPY_LIMIT = 5 * 10**9
 COPY_PART = 256 * MIB
 PRESIGNED_S = 300
+#: Streams of more than one chunk at a time in this process. Each holds a part, so this bounds the memory of a worker
+#: whatever its jobs move; smaller objects pass beside them.
+LARGE_STREAMS = 6
+
+_client_lock = Lock()
+_large_streams = BoundedSemaphore(LARGE_STREAMS)
 
 
 class StorageFault(Exception):
@@ -76,6 +84,28 @@ class Digests:
     size_bytes: int
     sha256: str
     md5: str
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+def _s3_client(*, endpoint_url: str, region: str, access_key_id: str, secret: str, **config: Any) -> Any:
+    """Return a client that never looks into the environment of the machine for a proxy or for credentials.
+
+    One session for all: it keeps the parsed service model, without which a client takes 25 times as long to make. Its
+    clients may be used by many threads, but only one thread at a time may make one (boto3 guide, "Multithreading").
+    """
+    with _client_lock:
+        return _session().client(
+            "s3",
+            endpoint_url=endpoint_url,
+            region_name=region,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret,
+            config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, proxies={}, **config),
+        )
 
 
 def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
@@ -130,23 +160,17 @@ class Bucket:
         self.name = name
         self.is_ours = is_ours
         self.part_bytes = part
-        client = boto3.session.Session().client(
-            "s3",
+        client = _s3_client(
             endpoint_url=self.endpoint_url,
-            region_name=region,
-            aws_access_key_id=access_key_id,
-            aws_secret_access_key=secret,
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                connect_timeout=10,
-                read_timeout=120,
-                retries={"max_attempts": 3, "mode": "standard"},
-                max_pool_connections=16,
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                proxies={},
-            ),
+            region=region,
+            access_key_id=access_key_id,
+            secret=secret,
+            connect_timeout=10,
+            read_timeout=120,
+            retries={"max_attempts": 3, "mode": "standard"},
+            max_pool_connections=16,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
         )
         self.client: Any = client if is_ours else egress.guard_botocore(client)
 
@@ -255,11 +279,21 @@ class Bucket:
         return Digests(size, sha256.hexdigest(), md5.hexdigest())
 
     # --- writing streams --------------------------------------------------------------------------------------------
-    def write(self, key: str, chunks: Iterator[bytes], *, content_type: str, ensure: Any = None) -> tuple[str, Digests]:
-        """Write a stream of unknown length as parts of 16 MiB, each with its checksum; return (ETag, digests).
+    def write(
+        self,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        content_type: str,
+        size_bytes: int | None = None,
+        ensure: Any = None,
+    ) -> tuple[str, Digests]:
+        """Write a stream as parts of 16 MiB, each with its checksum; return (ETag, digests).
 
-        At most two parts are in memory. `ensure()` is called before each part and before completion, and may raise to
-        stop; the open upload is then aborted and nothing stands in the bucket.
+        size_bytes: what is expected, None when nobody knows. Above one chunk the stream waits for one of the
+        LARGE_STREAMS places before its first byte is read, so that no source is kept waiting with an open answer.
+        `ensure()` is called before each part and before completion, and may raise to stop; the open upload is then
+        aborted and nothing stands in the bucket.
         """
         sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
         parts: list[dict[str, Any]] = []
@@ -267,14 +301,14 @@ class Bucket:
         buffer = bytearray()
 
         def send(last: bool) -> None:
-            nonlocal upload_id
+            nonlocal upload_id, buffer
             if ensure is not None:
                 ensure()
-            body = bytes(buffer)
-            buffer.clear()
-            checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            checksum = base64.b64encode(hashlib.sha256(buffer).digest()).decode()
             if last and not upload_id:
-                answer = self._call("put_object", Key=key, Body=body, ContentType=content_type, ChecksumSHA256=checksum)
+                answer = self._call(
+                    "put_object", Key=key, Body=buffer, ContentType=content_type, ChecksumSHA256=checksum
+                )
                 parts.append({"ETag": answer["ETag"]})
                 return
             if not upload_id:
@@ -284,29 +318,32 @@ class Bucket:
                 upload_id = created["UploadId"]
             number = len(parts) + 1
             answer = self._call(
-                "upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=body, ChecksumSHA256=checksum
+                "upload_part", Key=key, UploadId=upload_id, PartNumber=number, Body=buffer, ChecksumSHA256=checksum
             )
+            buffer = bytearray()
             parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
 
-        try:
-            for chunk in chunks:
-                sha256.update(chunk)
-                md5.update(chunk)
-                size += len(chunk)
-                buffer += chunk
-                if len(buffer) >= self.part_bytes:
-                    send(last=False)
-            if buffer or not parts:
-                send(last=True)
-            if ensure is not None:
-                ensure()
-            etag = str(parts[0]["ETag"])
-            if upload_id:
-                etag = self.complete_upload(key, upload_id, parts)
-        except BaseException:
-            if upload_id:
-                self.abort_upload(key, upload_id)
-            raise
+        is_large = size_bytes is None or size_bytes > CHUNK
+        with _large_streams if is_large else nullcontext():
+            try:
+                for chunk in chunks:
+                    sha256.update(chunk)
+                    md5.update(chunk)
+                    size += len(chunk)
+                    buffer += chunk
+                    if len(buffer) >= self.part_bytes:
+                        send(last=False)
+                if buffer or not parts:
+                    send(last=True)
+                if ensure is not None:
+                    ensure()
+                etag = str(parts[0]["ETag"])
+                if upload_id:
+                    etag = self.complete_upload(key, upload_id, parts)
+            except BaseException:
+                if upload_id:
+                    self.abort_upload(key, upload_id)
+                raise
         return etag.strip('"'), Digests(size, sha256.hexdigest(), md5.hexdigest())
 
     # --- multi-part uploads of others -------------------------------------------------------------------------------
@@ -414,19 +451,14 @@ def vault() -> Bucket:
 
 @lru_cache(maxsize=1)
 def _probe_client() -> Any:
-    return boto3.session.Session().client(
-        "s3",
+    return _s3_client(
         endpoint_url=settings.S3_ENDPOINT_URL,
-        region_name=settings.S3_REGION,
-        aws_access_key_id=settings.S3_ACCESS_KEY_ID,
-        aws_secret_access_key=settings.S3_SECRET_ACCESS_KEY,
-        config=Config(
-            s3={"addressing_style": "path"},
-            connect_timeout=1,
-            read_timeout=2,
-            retries={"total_max_attempts": 1},
-            proxies={},
-        ),
+        region=settings.S3_REGION,
+        access_key_id=settings.S3_ACCESS_KEY_ID,
+        secret=settings.S3_SECRET_ACCESS_KEY,
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"total_max_attempts": 1},
     )
 
 

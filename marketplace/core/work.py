@@ -213,19 +213,19 @@ def run(lease: Lease) -> None:
         logger.warning("work lease lost", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
     except DomainError as error:
         _end(lease, WorkState.FAILED, error.message, found)
+    except TemporaryFailure as error:
+        logger.warning("work put off", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
+        _try_later(lease, str(error), found)
     except Exception as error:  # whatever went wrong may heal; after ten attempts a person looks
         logger.exception("work failed", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
-        reason = str(error) if isinstance(error, TemporaryFailure) else f"{type(error).__name__}: {error}"[:2000]
-        if lease.failures + 1 >= ATTEMPTS:
-            _end(lease, WorkState.PARKED, reason, found)
-        else:
-            _retry(lease, reason)
+        _try_later(lease, f"{type(error).__name__}: {error}"[:2000], found)
     else:
         _finish(lease, WorkState.DONE, "")
     finally:
         _current.reset(token)
         with _held_lock:
-            _held.pop(lease.item_id, None)
+            if _held.get(lease.item_id) is lease:  # else it was lost, and another thread of ours works on the row
+                del _held[lease.item_id]
 
 
 def backoff_s(failures: int) -> float:
@@ -256,7 +256,10 @@ def _end(lease: Lease, state: WorkState, error: str, found: Task | None) -> None
             logger.exception("nobody to tell", extra={"fields": {"task": lease.task, "item_id": lease.item_id}})
 
 
-def _retry(lease: Lease, error: str) -> None:
+def _try_later(lease: Lease, error: str, found: Task | None) -> None:
+    if lease.failures + 1 >= ATTEMPTS:
+        _end(lease, WorkState.PARKED, error, found)
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE core_workitem SET state = 'PENDING', lease_until = NULL, failures = failures + 1, last_error = %s,"

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.models import Job, Transfer
-from jobs.operations import exports, lifecycle
+from jobs.operations import exports, lifecycle, moving
 from jobs.operations.exports import KeysCollide
 from jobs.operations.lifecycle import JobNotFailed, JobNotWaiting
 from jobs.receipts import manifest
@@ -226,7 +226,7 @@ def test_losing_the_right_to_read_in_the_middle_stops_the_run(
     revision = make_revision({f"{n:02}.csv": b"x%d" % n for n in range(30)})
     job = export(subscriber, entitled_data_set, revision, connection, run=False)
     copy, written = storage.Bucket.copy_from, []
-    monkeypatch.setattr(exports, "PARALLEL", 1)
+    monkeypatch.setattr(moving, "PARALLEL", 1)
 
     def copy_and_count(self, *arguments, **options):
         written.append(arguments[2])
@@ -349,3 +349,28 @@ def test_the_receipt_says_what_stands_where(subscriber, entitled_data_set, revis
         assert (there.etag, there.size_bytes) == (line["etag"], line["size_bytes"])
         assert bucket.digest(line["key"]).sha256 == line["sha256"]
     assert connection.access_key_id not in str(receipt)
+
+
+def test_a_store_that_goes_away_in_the_middle_is_left_alone_until_the_next_attempt(
+    subscriber, entitled_data_set, make_revision, connection, monkeypatch
+):
+    revision = make_revision({f"{n:02}.csv": b"x%d" % n for n in range(40)})
+    job = export(subscriber, entitled_data_set, revision, connection, run=False)
+    monkeypatch.setattr(moving, "PARALLEL", 1)
+    copy, asked = storage.Bucket.copy_from, []
+
+    def away_after_five(self, *arguments, **options):
+        asked.append(arguments[2])
+        if len(asked) > 5:
+            raise storage.StorageFault("unreachable", "The endpoint cannot be reached.")
+        return copy(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.Bucket, "copy_from", away_after_five)
+        work.run_due()
+    job.refresh_from_db()
+    assert (job.state, job.objects_done) == ("IN_PROGRESS", 5)
+    assert len(asked) == 6
+    again()
+    job.refresh_from_db()
+    assert (job.state, job.objects_done) == ("COMPLETED", 40)

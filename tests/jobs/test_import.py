@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import socket
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -21,6 +23,7 @@ from publishers.operations import revisions
 from publishers.operations.revisions import AssetNameTaken, RevisionIsFinalized
 from tests.conftest import actor_of, connect, put_asset
 from tests.jobs.parties import again, receipts
+from tests.together import Call
 from tests.webserver import WebServer, plain, redirect, truncated
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +320,44 @@ def test_a_second_run_keeps_the_bytes_of_the_first_though_the_source_has_changed
     assert (job.state, job.objects_done) == ("COMPLETED", 1)
     assert bytes_of(asset) == b"first"
     assert asset.sha256 == hashlib.sha256(b"first").hexdigest()
+
+
+def test_what_a_run_that_died_left_in_the_vault_is_removed(draft, publisher, source, nothing_is_left):
+    job = from_s3(draft, publisher, source, "in/a.csv")
+    storage.vault().put(f"assets/{imports._asset_id(job, 0)}-7", b"from a run that was killed")
+    Transfer.objects.filter(job=job).update(attempts=1)
+    start(job, publisher)
+    assert (job.state, bytes_of(draft.assets.get())) == ("COMPLETED", b"id\n1\n")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_was_taken_over_cannot_touch_what_became_an_asset(draft, publisher, far, nothing_is_left):
+    """The first run hangs in the middle of the file; a second one, under a newer fence, is faster."""
+    go_on = threading.Event()
+
+    def hang(request):
+        request.send_response(200)
+        request.send_header("Content-Length", "5")
+        request.end_headers()
+        request.wfile.write(b"sl")
+        request.wfile.flush()
+        go_on.wait(30)
+        request.wfile.write(b"ow!")
+
+    far.answers["/x.csv"] = hang
+    job = from_url(draft, publisher, f"{far.url}/x.csv")
+    lifecycle.start_job(job=job, actor=actor_of(publisher), at=timezone.now())
+    slow = Call(lambda: run_job(job_id=job.pk))
+    slow.start()
+    while not far.seen:
+        time.sleep(0.01)
+    far.answers["/x.csv"] = plain(b"quick")
+    work.run_due()
+    assert bytes_of(draft.assets.get()) == b"quick"
+    go_on.set()
+    slow.outcome()
+    job.refresh_from_db()
+    assert (job.state, job.objects_done, bytes_of(draft.assets.get())) == ("COMPLETED", 1, b"quick")
 
 
 def test_a_name_that_was_taken_meanwhile_ends_the_job_and_leaves_nothing(draft, publisher, source, nothing_is_left):
