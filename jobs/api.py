@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobs import shapes
-from jobs.models import Job, JobType
+from jobs.models import Encryption, Job, JobType
 from jobs.operations import event_actions, exports, imports, lifecycle
 from jobs.queries import get_job as find_job
 from jobs.shapes import Shape
@@ -24,7 +24,9 @@ DETAILS = {
 
 
 @handler("CreateJob")
-def create_job(context: ApiContext, *, type: str, details: dict[str, Any], **_: Any) -> Shape:
+def create_job(
+    context: ApiContext, *, type: str, details: dict[str, Any], asset_configuration: dict[str, Any] | None = None
+) -> Shape:
     found = DETAILS.get(JobType(type)) if type in JobType.values else None
     if found is None:
         raise Invalid(f"Jobs of type {type} are not offered by this installation.", field="Type")
@@ -33,27 +35,43 @@ def create_job(context: ApiContext, *, type: str, details: dict[str, Any], **_: 
         raise Invalid(f"Details must hold exactly the member {member} for a job of type {type}.", field="Details")
     if scope:
         scopes.require(context.scopes, scope)
-    create = {
-        JobType.IMPORT_ASSETS_FROM_S3: _import_from_s3,
-        JobType.IMPORT_ASSET_FROM_SIGNED_URL: _import_from_signed_url,
-        JobType.EXPORT_REVISIONS_TO_S3: _export,
-    }[JobType(type)]
-    return shapes.job(context, create(context, details[member]))
+    asset_tags = _tags((asset_configuration or {}).get("Tags", []))
+    if type == JobType.EXPORT_REVISIONS_TO_S3:
+        if asset_tags:
+            raise Invalid("Only a job that creates assets can tag them.", field="AssetConfiguration")
+        return shapes.job(context, _export(context, details[member]))
+    create = _import_from_s3 if type == JobType.IMPORT_ASSETS_FROM_S3 else _import_from_signed_url
+    return shapes.job(context, create(context, details[member], asset_tags))
 
 
-def _import_from_s3(context: ApiContext, request: dict[str, Any]) -> Job:
+def _tags(pairs: list[dict[str, str]]) -> dict[str, str]:
+    tags = {pair["Key"]: pair["Value"] for pair in pairs}
+    if len(tags) != len(pairs):
+        raise Invalid("Two tags have the same key.", field="Tags")
+    return tags
+
+
+def _encryption(request: dict[str, Any]) -> str:
+    kind = request.get("Encryption", {}).get("Type", Encryption.NONE)
+    if kind not in Encryption.values:
+        raise Invalid(f"Encryption by {kind} is not offered by this installation; AES256 is.", field="Encryption")
+    return str(kind)
+
+
+def _import_from_s3(context: ApiContext, request: dict[str, Any], asset_tags: dict[str, str]) -> Job:
     return imports.create_import_from_s3(
         organization=context.organization,
         revision=get_owned_revision(
             owner=context.organization, data_set_id=request["DataSetId"], revision_id=request["RevisionId"]
         ),
         sources=[{"bucket": source["Bucket"], "key": source["Key"]} for source in request["AssetSources"]],
+        asset_tags=asset_tags,
         actor=context.actor,
         at=context.now,
     )
 
 
-def _import_from_signed_url(context: ApiContext, request: dict[str, Any]) -> Job:
+def _import_from_signed_url(context: ApiContext, request: dict[str, Any], asset_tags: dict[str, str]) -> Job:
     return imports.create_import_from_signed_url(
         organization=context.organization,
         revision=get_owned_revision(
@@ -61,6 +79,7 @@ def _import_from_signed_url(context: ApiContext, request: dict[str, Any]) -> Job
         ),
         name=request["AssetName"],
         md5=request["Md5Hash"],
+        asset_tags=asset_tags,
         actor=context.actor,
         at=context.now,
     )
@@ -72,8 +91,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
             "One job exports one revision: RevisionDestinations must have exactly one entry.",
             field="RevisionDestinations",
         )
-    if request.get("Encryption", {}).get("Type") == "aws:kms":
-        raise Invalid("Encryption by AWS KMS keys is not offered by this installation.", field="Encryption")
+    encryption = _encryption(request)
     destination = request["RevisionDestinations"][0]
     data_set_id, revision_id = request["DataSetId"], destination["RevisionId"]
     organization = context.organization
@@ -92,6 +110,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
             revision=revision,
             connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
             key_pattern=destination.get("KeyPattern", ""),
+            encryption=encryption,
             actor=context.actor,
             at=context.now,
         )
@@ -103,6 +122,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
         revision=get_owned_revision(owner=organization, data_set_id=data_set_id, revision_id=revision_id),
         connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
         key_pattern=destination.get("KeyPattern", ""),
+        encryption=encryption,
         actor=context.actor,
         at=context.now,
     )
@@ -121,13 +141,14 @@ def get_job(context: ApiContext, *, job_id: str) -> Shape:
 
 
 @handler("CreateEventAction")
-def create_event_action(context: ApiContext, *, action: dict[str, Any], event: dict[str, Any], **_: Any) -> Shape:
+def create_event_action(
+    context: ApiContext, *, action: dict[str, Any], event: dict[str, Any], tags: dict[str, str] | None = None
+) -> Shape:
     export = action.get("ExportRevisionToS3")
     published = event.get("RevisionPublished")
     if export is None or published is None:
         raise Invalid("Give Action.ExportRevisionToS3 and Event.RevisionPublished.", field="Action")
-    if export.get("Encryption", {}).get("Type") == "aws:kms":
-        raise Invalid("Encryption by AWS KMS keys is not offered by this installation.", field="Encryption")
+    encryption = _encryption(export)
     organization, data_set_id = context.organization, published["DataSetId"]
     try:
         entry = get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=context.now)
@@ -140,7 +161,9 @@ def create_event_action(context: ApiContext, *, action: dict[str, Any], event: d
         product_data_set=entry,
         connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
         key_pattern=destination.get("KeyPattern", ""),
+        encryption=encryption,
+        tags=tags,
         actor=context.actor,
         at=context.now,
     )
-    return shapes.event_action(context, row)
+    return shapes.event_action(context, row, tags=True)

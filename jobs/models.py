@@ -28,6 +28,13 @@ class JobState(models.TextChoices):
     TIMED_OUT = "TIMED_OUT", "Timed out"
 
 
+class Encryption(models.TextChoices):
+    """How objects are encrypted at rest in the destination; KMS keys are not offered yet."""
+
+    NONE = "", "As the bucket says"
+    AES256 = "AES256", "With a key of the store (SSE-S3)"
+
+
 FINAL_STATES = (JobState.COMPLETED, JobState.ERROR, JobState.CANCELLED, JobState.TIMED_OUT)
 
 
@@ -39,6 +46,8 @@ class EventAction(models.Model):
     product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, related_name="event_actions")
     connection = models.ForeignKey(StorageConnection, on_delete=models.PROTECT, related_name="event_actions")
     key_pattern = models.CharField(max_length=1024)
+    encryption = models.CharField(max_length=6, choices=Encryption.choices, blank=True, db_default=Encryption.NONE)
+    tags = models.JSONField(default=dict, db_default={})
     is_enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -51,6 +60,7 @@ class EventAction(models.Model):
                 condition=Q(deleted_at=None),
                 name="auto_export_once",
             ),
+            CheckConstraint(condition=Q(encryption__in=Encryption.values), name="auto_export_encryption_known"),
         ]
 
     def __str__(self) -> str:

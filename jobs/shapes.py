@@ -20,6 +20,9 @@ def job(context: ApiContext, row: Job) -> Shape:
         "UpdatedAt": row.updated_at,
         "Details": _details(context, row),
     }
+    if row.request.get("asset_tags"):
+        pairs = row.request["asset_tags"].items()
+        shape["AssetConfiguration"] = {"Tags": [{"Key": key, "Value": value} for key, value in pairs]}
     if row.errors:
         shape["Errors"] = [_error(error) for error in row.errors]
     return shape
@@ -60,23 +63,25 @@ def _details(context: ApiContext, row: Job) -> Shape:
     export: Shape = {
         "DataSetId": row.product_data_set_id or row.data_set_id,
         "RevisionDestinations": [destination],
-    }
+    } | _encryption(row.request.get("encryption", ""))
     if row.event_action_id is not None:
         export["EventActionArn"] = context.arn(f"event-actions/{row.event_action_id}")
     return {"ExportRevisionsToS3": export}
 
 
-def event_action(context: ApiContext, row: EventAction) -> Shape:
-    """Return an auto-export."""
-    return {
+def _encryption(kind: str) -> Shape:
+    return {"Encryption": {"Type": kind}} if kind else {}
+
+
+def event_action(context: ApiContext, row: EventAction, *, tags: bool = False) -> Shape:
+    """Return an auto-export; `tags`: Create and Get carry them."""
+    destination = {"Bucket": row.connection.bucket, "KeyPattern": row.key_pattern}
+    shape = {
         "Id": row.pk,
         "Arn": context.arn(f"event-actions/{row.pk}"),
-        "Action": {
-            "ExportRevisionToS3": {
-                "RevisionDestination": {"Bucket": row.connection.bucket, "KeyPattern": row.key_pattern}
-            }
-        },
+        "Action": {"ExportRevisionToS3": {"RevisionDestination": destination} | _encryption(row.encryption)},
         "Event": {"RevisionPublished": {"DataSetId": row.product_data_set_id}},
         "CreatedAt": row.created_at,
         "UpdatedAt": row.updated_at,
     }
+    return shape | {"Tags": row.tags} if tags else shape

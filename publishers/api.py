@@ -1,5 +1,7 @@
 """Handlers of the AWS Data Exchange API for what an organization owns."""
 
+from django.db import transaction
+
 from marketplace.awsapi.context import ApiContext
 from marketplace.awsapi.registry import handler
 from marketplace.core.errors import Conflict
@@ -50,12 +52,13 @@ def update_revision(
     finalized: bool | None = None,
 ) -> Shape:
     revision = get_owned_revision(owner=context.organization, data_set_id=data_set_id, revision_id=revision_id)
-    if comment is not None and comment != revision.comment:
-        revision = revisions.update_revision_comment(
-            revision=revision, comment=comment, actor=context.actor, at=context.now
-        )
-    if finalized:
-        revision = revisions.finalize_revision(revision=revision, actor=context.actor, at=context.now)
-    elif finalized is False and revision.is_finalized:
+    if finalized is False and revision.is_finalized:
         raise RevisionCannotBeReopened("REVISION", revision.pk)
+    with transaction.atomic():  # both or neither
+        if comment is not None and comment != revision.comment:
+            revision = revisions.update_revision_comment(
+                revision=revision, comment=comment, actor=context.actor, at=context.now
+            )
+        if finalized:
+            revision = revisions.finalize_revision(revision=revision, actor=context.actor, at=context.now)
     return shapes.revision(context, revision)

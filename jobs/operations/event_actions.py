@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import key_patterns
-from jobs.models import EventAction, Job, JobType
+from jobs.models import Encryption, EventAction, Job, JobType
 from jobs.operations import exports
 from marketplace.core import audit
 from marketplace.core.actors import SYSTEM, Actor
@@ -26,6 +26,11 @@ class AutoExportExists(Conflict):
 class DestinationRefused(Invalid):
     """The test write to the bucket failed; the message is the store's reason in a sentence."""
 
+    def __init__(self, fault: StorageFault) -> None:
+        #: the word that the AWS-shaped API has for a key without the right
+        self.exception_cause = "S3AccessDenied" if fault.cause == "unauthorized" else ""
+        super().__init__(str(fault), field="connection")
+
 
 def create_event_action(
     *,
@@ -35,6 +40,8 @@ def create_event_action(
     key_pattern: str,
     actor: Actor,
     at: datetime,
+    encryption: str = Encryption.NONE,
+    tags: dict[str, str] | None = None,
 ) -> EventAction:
     """Deliver each future revision of an entitled data set to a bucket. The bucket is tested first.
 
@@ -45,7 +52,7 @@ def create_event_action(
     try:
         prove_storage_connection(connection=connection, at=at)
     except StorageFault as fault:
-        raise DestinationRefused(str(fault), field="connection") from fault
+        raise DestinationRefused(fault) from fault
     with transaction.atomic():
         Organization.objects.select_for_update().get(pk=organization.pk)
         living = EventAction.objects.filter(organization=organization, deleted_at=None)
@@ -62,6 +69,8 @@ def create_event_action(
                     product_data_set=product_data_set,
                     connection=connection,
                     key_pattern=pattern,
+                    encryption=encryption,
+                    tags=tags or {},
                     created_at=at,
                     updated_at=at,
                 )
@@ -109,7 +118,7 @@ def start_auto_exports(*, product_data_set: ProductDataSet, revision: Revision, 
                     job = Job.objects.create(
                         organization=action.organization,
                         type=JobType.EXPORT_REVISIONS_TO_S3,
-                        request={"key_pattern": action.key_pattern},
+                        request={"key_pattern": action.key_pattern, "encryption": action.encryption},
                         data_set_id=product_data_set.data_set_id,
                         product_data_set=product_data_set,
                         revision=revision,

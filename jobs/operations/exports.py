@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from jobs import key_patterns
-from jobs.models import Job, JobState, JobType, Transfer, TransferState
+from jobs.models import Encryption, Job, JobState, JobType, Transfer, TransferState
 from jobs.operations import lifecycle
 from jobs.operations.moving import Progress, move_all
 from marketplace.core import audit, storage, work
@@ -41,6 +41,7 @@ def create_export(
     key_pattern: str,
     actor: Actor,
     at: datetime,
+    encryption: str = Encryption.NONE,
 ) -> Job:
     """Create a WAITING export of one revision. product_data_set: the entitled data set; None for the owner's own.
 
@@ -52,7 +53,7 @@ def create_export(
     job = Job.objects.create(
         organization=organization,
         type=JobType.EXPORT_REVISIONS_TO_S3,
-        request={"key_pattern": pattern},
+        request={"key_pattern": pattern, "encryption": encryption},
         data_set=data_set,
         product_data_set=product_data_set,
         revision=revision,
@@ -171,7 +172,7 @@ def _end_with_fault(job: Job, fault: StorageFault) -> None:
 def _deliver(job: Job, source: Bucket, destination: Bucket, pending: Any) -> str:
     """Move the pending transfers; return the last reason to try again later, or nothing."""
     operator = storage.as_operator(destination) if source.shares_store_with(destination) else None
-    progress, lease = Progress(job), work.current_lease()
+    progress, lease, encryption = Progress(job), work.current_lease(), job.request.get("encryption", Encryption.NONE)
 
     def may_take() -> bool:
         if _may_still_read(job):
@@ -184,7 +185,7 @@ def _deliver(job: Job, source: Bucket, destination: Bucket, pending: Any) -> str
         job=job,
         progress=progress,
         may_take=may_take,
-        move=lambda transfer: _move(transfer, source, destination, operator, lease, progress),
+        move=lambda transfer: _move(transfer, source, destination, operator, encryption, lease, progress),
         record=lambda transfer, future: _record(job, transfer, future),
     )
 
@@ -209,6 +210,7 @@ def _move(
     source: Bucket,
     destination: Bucket,
     operator: Bucket | None,
+    encryption: str,
     lease: work.Lease | None,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -230,7 +232,14 @@ def _move(
                 return receipt | {"etag": found.etag, "method": "found", "verified_by": verified}
     if operator is not None:
         try:
-            etag = operator.copy_from(source, asset.vault_key, transfer.key, size_bytes=asset.size_bytes, ensure=ensure)
+            etag = operator.copy_from(
+                source,
+                asset.vault_key,
+                transfer.key,
+                size_bytes=asset.size_bytes,
+                encryption=encryption,
+                ensure=ensure,
+            )
         except StorageFault as fault:
             if fault.cause != "unauthorized":
                 raise
@@ -241,7 +250,12 @@ def _move(
             return receipt | {"etag": etag, "method": "copy", "verified_by": verified}
     with progress.counted(source.read(asset.vault_key)) as chunks:
         etag, digests = destination.write(
-            transfer.key, chunks, content_type=asset.content_type, size_bytes=asset.size_bytes, ensure=ensure
+            transfer.key,
+            chunks,
+            content_type=asset.content_type,
+            size_bytes=asset.size_bytes,
+            encryption=encryption,
+            ensure=ensure,
         )
     if digests.sha256 != asset.sha256:
         raise BytesDiffer("The bytes that were read do not match the finalized file; it is written again.")

@@ -70,7 +70,13 @@ def _create(
 
 @transaction.atomic
 def create_import_from_s3(
-    *, organization: Organization, revision: Revision, sources: list[dict[str, str]], actor: Actor, at: datetime
+    *,
+    organization: Organization,
+    revision: Revision,
+    sources: list[dict[str, str]],
+    actor: Actor,
+    at: datetime,
+    asset_tags: dict[str, str] | None = None,
 ) -> Job:
     """Create a WAITING import. sources: {"bucket", "key"}; the asset takes the object's key as its name.
 
@@ -88,7 +94,10 @@ def create_import_from_s3(
         organization=organization,
         revision=revision,
         kind=JobType.IMPORT_ASSETS_FROM_S3,
-        request={"sources": [{"bucket": s["bucket"], "key": s["key"]} for s in sources]},
+        request={
+            "sources": [{"bucket": s["bucket"], "key": s["key"]} for s in sources],
+            "asset_tags": asset_tags or {},
+        },
         # the bucket is part of the transfer's key, since two buckets may hold the same key
         entries=[(f"{s['bucket']}/{s['key']}", s["key"]) for s in sources],
         actor=actor,
@@ -118,7 +127,14 @@ def create_import_from_url(
 
 @transaction.atomic
 def create_import_from_signed_url(
-    *, organization: Organization, revision: Revision, name: str, md5: str, actor: Actor, at: datetime
+    *,
+    organization: Organization,
+    revision: Revision,
+    name: str,
+    md5: str,
+    actor: Actor,
+    at: datetime,
+    asset_tags: dict[str, str] | None = None,
 ) -> Job:
     """Create a WAITING import of one file of up to 5 GB that the client puts to `signed_url` before the start.
 
@@ -134,7 +150,7 @@ def create_import_from_signed_url(
         organization=organization,
         revision=revision,
         kind=JobType.IMPORT_ASSET_FROM_SIGNED_URL,
-        request={"name": name, "md5": md5},
+        request={"name": name, "md5": md5, "asset_tags": asset_tags or {}},
         entries=[("upload", name)],
         actor=actor,
         at=at,
@@ -310,6 +326,7 @@ class _Run:
                 etag=fetched.etag,
                 vault_key=fetched.vault_key,
                 content_type=fetched.content_type,
+                tags=self.job.request.get("asset_tags"),
                 actor=self._actor,
                 at=timezone.now(),
             )

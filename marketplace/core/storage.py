@@ -141,6 +141,10 @@ def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
     return StorageFault("rejected", f"{host} refused the request: {code or status}.")
 
 
+def _at_rest(encryption: str) -> dict[str, str]:
+    return {"ServerSideEncryption": encryption} if encryption else {}
+
+
 class Bucket:
     """One bucket at one endpoint under one key. Methods raise StorageFault; they are safe to use from many threads."""
 
@@ -286,12 +290,14 @@ class Bucket:
         *,
         content_type: str,
         size_bytes: int | None = None,
+        encryption: str = "",
         ensure: Any = None,
     ) -> tuple[str, Digests]:
         """Write a stream as parts of 16 MiB, each with its checksum; return (ETag, digests).
 
         size_bytes: what is expected, None when nobody knows. Above one chunk the stream waits for one of the
         LARGE_STREAMS places before its first byte is read, so that no source is kept waiting with an open answer.
+        encryption: AES256 asks the store to encrypt the object at rest; empty leaves it to the bucket.
         `ensure()` is called before each part and before completion, and may raise to stop; the open upload is then
         aborted and nothing stands in the bucket.
         """
@@ -299,6 +305,7 @@ class Bucket:
         parts: list[dict[str, Any]] = []
         upload_id = ""
         buffer = bytearray()
+        new_object = {"Key": key, "ContentType": content_type} | _at_rest(encryption)
 
         def send(last: bool) -> None:
             nonlocal upload_id, buffer
@@ -306,15 +313,11 @@ class Bucket:
                 ensure()
             checksum = base64.b64encode(hashlib.sha256(buffer).digest()).decode()
             if last and not upload_id:
-                answer = self._call(
-                    "put_object", Key=key, Body=buffer, ContentType=content_type, ChecksumSHA256=checksum
-                )
+                answer = self._call("put_object", Body=buffer, ChecksumSHA256=checksum, **new_object)
                 parts.append({"ETag": answer["ETag"]})
                 return
             if not upload_id:
-                created = self._call(
-                    "create_multipart_upload", Key=key, ContentType=content_type, ChecksumAlgorithm="SHA256"
-                )
+                created = self._call("create_multipart_upload", ChecksumAlgorithm="SHA256", **new_object)
                 upload_id = created["UploadId"]
             number = len(parts) + 1
             answer = self._call(
@@ -378,15 +381,19 @@ class Bucket:
             return
 
     # --- copying ----------------------------------------------------------------------------------------------------
-    def copy_from(self, source: "Bucket", source_key: str, key: str, *, size_bytes: int, ensure: Any = None) -> str:
+    def copy_from(
+        self, source: "Bucket", source_key: str, key: str, *, size_bytes: int, encryption: str = "", ensure: Any = None
+    ) -> str:
         """Copy an object within the store, server-side, and return the new ETag; above 5 GB in parts of 256 MB."""
         if ensure is not None:
             ensure()
         origin = {"Bucket": source.name, "Key": source_key}
         if size_bytes <= COPY_LIMIT:
-            answer = self._call("copy_object", Key=key, CopySource=origin, MetadataDirective="COPY")
+            answer = self._call(
+                "copy_object", Key=key, CopySource=origin, MetadataDirective="COPY", **_at_rest(encryption)
+            )
             return str(answer["CopyObjectResult"]["ETag"]).strip('"')
-        upload_id = self._call("create_multipart_upload", Key=key)["UploadId"]
+        upload_id = self._call("create_multipart_upload", Key=key, **_at_rest(encryption))["UploadId"]
         try:
             parts = []
             for number, start in enumerate(range(0, size_bytes, COPY_PART), start=1):

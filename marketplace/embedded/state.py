@@ -58,13 +58,15 @@ class StateDirectory:
         """Choose ports and passwords, and create the secrets, unless a former start did."""
         known = self._read("parts.json")
         self.ports = choose_ports(known.get("ports", {}))
-        self.passwords = known.get("passwords") or {
+        fresh = {
             "postgres": secrets.token_urlsafe(24),
             "database": secrets.token_urlsafe(24),
             "valkey": secrets.token_urlsafe(24),
             "s3_access_key_id": "EMBEDDED" + secrets.token_hex(6).upper(),
             "s3_secret_access_key": secrets.token_urlsafe(30),
+            "s3_encryption": secrets.token_urlsafe(30),
         }
+        self.passwords = fresh | known.get("passwords", {})
         self.write("parts.json", {"ports": self.ports, "passwords": self.passwords})
         if not (self.path / "secrets.json").exists():
             key = base64.b64encode(secrets.token_bytes(32)).decode()

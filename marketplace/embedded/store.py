@@ -59,7 +59,8 @@ def part(state: StateDirectory, origins: list[str]) -> Part:
         command=[weed(), "-logtostderr=true", "server", *options],
         directory=directory,
         # Its configuration files would otherwise be looked for in the home directory of whoever starts us.
-        environment=state.environment("store", HOME=str(directory)),
+        # Objects that are asked to be encrypted at rest (SSE-S3) are, under this key.
+        environment=state.environment("store", HOME=str(directory), WEED_S3_SSE_KEY=state.passwords["s3_encryption"]),
         stop_timeout_s=17,  # it takes 15 s
     )
 

@@ -131,6 +131,7 @@ class Asset(models.Model):
     etag = models.CharField(max_length=64)
     content_type = models.CharField(max_length=120, default="application/octet-stream")
     vault_key = models.CharField(max_length=200, unique=True)
+    tags = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 

@@ -96,6 +96,7 @@ def add_asset(
     content_type: str,
     actor: Actor,
     at: datetime,
+    tags: dict[str, str] | None = None,
 ) -> Asset:
     """Put a file whose bytes stand in the vault into a draft. Adding the same `asset_id` again returns it unchanged.
 
@@ -120,6 +121,7 @@ def add_asset(
                 etag=etag,
                 content_type=content_type,
                 vault_key=vault_key,
+                tags=tags or {},
                 created_at=at,
                 updated_at=at,
             )

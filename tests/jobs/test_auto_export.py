@@ -177,10 +177,14 @@ def test_a_bucket_that_cannot_be_written_is_refused_with_the_reason(subscriber, 
     connection.refresh_from_db()
     with pytest.raises(DestinationRefused, match="The bucket no-such-bucket-here does not exist") as caught:
         auto_export(subscriber, entitled_data_set, connection)
-    assert caught.value.field == "connection"
+    assert (caught.value.field, caught.value.exception_cause) == ("connection", "")
     assert EventAction.objects.count() == 0
     connection.refresh_from_db()
     assert not connection.is_proved
+    connection.bucket, connection.access_key_id = "landing", "NOBODY"
+    with pytest.raises(DestinationRefused, match="does not know this access key id") as caught:
+        auto_export(subscriber, entitled_data_set, connection)
+    assert caught.value.exception_cause == "S3AccessDenied"
 
 
 def test_the_limits_of_the_installation_hold(subscriber, entitled_data_set, connection, settings):

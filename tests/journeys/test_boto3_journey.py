@@ -95,6 +95,56 @@ def test_an_export_by_hand_uses_the_callers_bucket_and_pattern(exchange):
         subscriber.dx.start_job(JobId=job["Id"])
 
 
+def test_tags_and_encryption_are_kept_and_answered(exchange):
+    publisher, subscriber = Customer(exchange, "Publisher"), Customer(exchange, "Subscriber")
+    data_set = publisher.create_data_set("Tagged")
+    revision = publisher.dx.create_revision(DataSetId=data_set, Tags={"source": "pier"})["Id"]
+    source = f"tagged-{revision[:12]}"
+    publisher.connect_bucket(source)
+    publisher.s3.put_object(Bucket=source, Key="a.csv", Body=b"x\n1\n")
+    details = {
+        "AssetSources": [{"Bucket": source, "Key": "a.csv"}],
+        "DataSetId": data_set,
+        "RevisionId": revision,
+    }
+    tags = {"Tags": [{"Key": "team", "Value": "tides"}]}
+    job = publisher.dx.create_job(
+        Type="IMPORT_ASSETS_FROM_S3", Details={"ImportAssetsFromS3": details}, AssetConfiguration=tags
+    )
+    assert job["AssetConfiguration"] == tags
+    publisher.dx.start_job(JobId=job["Id"])
+    assert publisher.wait_for_job(job["Id"])["AssetConfiguration"] == tags
+    assert publisher.dx.get_revision(DataSetId=data_set, RevisionId=revision)["Tags"] == {"source": "pier"}
+
+    publisher.finalize(data_set, revision)
+    entitled = subscriber.subscribe(publisher.list_product(data_set, "Tagged"))
+    bucket = f"sealed-{revision[:12]}"
+    subscriber.connect_bucket(bucket)
+    export = {"RevisionDestination": {"Bucket": bucket}, "Encryption": {"Type": "AES256"}}
+    action = subscriber.dx.create_event_action(
+        Event={"RevisionPublished": {"DataSetId": entitled}},
+        Action={"ExportRevisionToS3": export},
+        Tags={"cost": "lab"},
+    )
+    assert action["Tags"] == {"cost": "lab"}
+    assert action["Action"]["ExportRevisionToS3"]["Encryption"] == {"Type": "AES256"}
+    second = publisher.dx.create_revision(DataSetId=data_set)["Id"]
+    publisher.import_by_signed_url(data_set, second, "b.csv", b"x\n2\n")
+    publisher.finalize(data_set, second)
+    delivery = subscriber.delivery_of(second)
+    (line,) = subscriber.receipt(delivery["id"])
+    assert subscriber.s3.head_object(Bucket=bucket, Key=line["key"])["ServerSideEncryption"] == "AES256"
+    assert subscriber.sha256_of(bucket, line["key"]) == hashlib.sha256(b"x\n2\n").hexdigest()
+    answered = subscriber.dx.get_job(JobId=delivery["id"])["Details"]["ExportRevisionsToS3"]
+    assert (answered["Encryption"], answered["EventActionArn"]) == ({"Type": "AES256"}, action["Arn"])
+
+    export["Encryption"] = {"Type": "aws:kms", "KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"}
+    with pytest.raises(subscriber.dx.exceptions.ValidationException, match="aws:kms is not offered"):
+        subscriber.dx.create_event_action(
+            Event={"RevisionPublished": {"DataSetId": entitled}}, Action={"ExportRevisionToS3": export}
+        )
+
+
 def test_bad_input_is_answered_with_the_modelled_error_and_nothing_moves(exchange):
     publisher, stranger = Customer(exchange, "Publisher"), Customer(exchange, "Stranger")
     data_set = publisher.create_data_set("Guarded")
@@ -105,6 +155,9 @@ def test_bad_input_is_answered_with_the_modelled_error_and_nothing_moves(exchang
         dx.update_revision(DataSetId=data_set, RevisionId=revision, Finalized=True)
     assert "no assets" in str(caught.value)
     assert dx.update_revision(DataSetId=data_set, RevisionId=revision)["Finalized"] is False  # {} changes nothing
+    with pytest.raises(dx.exceptions.ValidationException):
+        dx.update_revision(DataSetId=data_set, RevisionId=revision, Comment="half", Finalized=True)
+    assert dx.get_revision(DataSetId=data_set, RevisionId=revision)["Comment"] == ""  # both or neither
     with pytest.raises(stranger.dx.exceptions.ResourceNotFoundException) as caught:
         stranger.dx.get_data_set(DataSetId=data_set)
     assert caught.value.response["ResourceType"] == "DATA_SET"
