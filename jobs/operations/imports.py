@@ -249,6 +249,7 @@ class _Run:
         if asset_id in self._known:
             return None
         if transfer.attempts:
+            storage.vault().abort_open_uploads(f"assets/{asset_id}-", and_longer_keys=True)
             for left_over in storage.vault().list_keys(f"assets/{asset_id}-"):
                 storage.vault().delete(left_over)
         vault_key = f"assets/{asset_id}-{self._fence}"

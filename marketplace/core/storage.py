@@ -30,7 +30,7 @@ COPY_PART = 256 * MIB
 PRESIGNED_S = 300
 #: Streams of more than one chunk at a time in this process. Each holds a part, so this bounds the memory of a worker
 #: whatever its jobs move; smaller objects pass beside them.
-LARGE_STREAMS = 6
+LARGE_STREAMS = 4
 
 _client_lock = Lock()
 _large_streams = BoundedSemaphore(LARGE_STREAMS)
@@ -379,6 +379,19 @@ class Bucket:
             self._call("abort_multipart_upload", Key=key, UploadId=upload_id)
         except StorageFault:
             return
+
+    def abort_open_uploads(self, key: str, *, and_longer_keys: bool = False) -> None:
+        """Drop the open uploads of a key, which a run that was killed has left and the bucket's owner pays for.
+
+        A key without the right to list them leaves them be: the bucket's own rules may remove them.
+        """
+        try:
+            answer = self._call("list_multipart_uploads", Prefix=key)
+        except StorageFault:
+            return
+        for entry in answer.get("Uploads", []):
+            if and_longer_keys or entry["Key"] == key:
+                self.abort_upload(entry["Key"], entry["UploadId"])
 
     # --- copying ----------------------------------------------------------------------------------------------------
     def copy_from(

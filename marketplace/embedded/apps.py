@@ -27,6 +27,9 @@ def _environment(state: StateDirectory, name: str, **more: str) -> dict[str, str
         NO_PROXY="127.0.0.1,localhost",
         no_proxy="127.0.0.1,localhost",
         PYTHONUNBUFFERED="1",
+        # glibc otherwise keeps what parts of large files took: a worker grew to 430 MB instead of 260.
+        MALLOC_ARENA_MAX="4",
+        MALLOC_MMAP_THRESHOLD_="1048576",
         **more,
     )
 

@@ -374,3 +374,19 @@ def test_a_store_that_goes_away_in_the_middle_is_left_alone_until_the_next_attem
     again()
     job.refresh_from_db()
     assert (job.state, job.objects_done) == ("COMPLETED", 40)
+
+
+def test_the_open_upload_of_a_run_that_was_killed_is_dropped_and_nobody_elses(
+    subscriber, entitled_data_set, make_revision, elsewhere
+):
+    revision = make_revision({"a.csv": b"id\n1\n"})
+    job = export(subscriber, entitled_data_set, revision, elsewhere, run=False)
+    bucket = storage.bucket_of(elsewhere)
+    bucket.create_upload("a.csv", content_type="text/csv")
+    bucket.create_upload("a.csv.gz", content_type="text/csv")
+    Transfer.objects.filter(job=job).update(attempts=1)
+    work.run_due()
+    job.refresh_from_db()
+    assert job.state == "COMPLETED"
+    left = bucket.client.list_multipart_uploads(Bucket=bucket.name).get("Uploads", [])
+    assert [entry["Key"] for entry in left] == ["a.csv.gz"]

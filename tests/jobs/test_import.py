@@ -324,9 +324,15 @@ def test_a_second_run_keeps_the_bytes_of_the_first_though_the_source_has_changed
 
 def test_what_a_run_that_died_left_in_the_vault_is_removed(draft, publisher, source, nothing_is_left):
     job = from_s3(draft, publisher, source, "in/a.csv")
-    storage.vault().put(f"assets/{imports._asset_id(job, 0)}-7", b"from a run that was killed")
+    left_over = f"assets/{imports._asset_id(job, 0)}-7"
+    storage.vault().put(left_over, b"from a run that was killed")
+    storage.vault().create_upload(left_over, content_type="text/csv")
     Transfer.objects.filter(job=job).update(attempts=1)
     start(job, publisher)
+    assert (
+        storage.vault().client.list_multipart_uploads(Bucket=storage.vault().name, Prefix=left_over).get("Uploads", [])
+        == []
+    )
     assert (job.state, bytes_of(draft.assets.get())) == ("COMPLETED", b"id\n1\n")
 
 
