@@ -19,7 +19,7 @@ def _database() -> None:
 
 
 def _broker() -> None:
-    with current_app.connection_for_write(connect_timeout=1) as broker:
+    with current_app.connection_for_write(connect_timeout=1, transport_options={"socket_timeout": 1}) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=1)
         broker.default_channel.client.ping()
 

@@ -28,6 +28,8 @@ PART = 16 * MIB
 COPY_LIMIT = 5 * 10**9
 COPY_PART = 256 * MIB
 PRESIGNED_S = 300
+#: A small object of ours that is read to see whether the vault works.
+PROBE_KEY = "health/probe"
 #: Streams of more than one chunk at a time in this process. Each holds a part, so this bounds the memory of a worker
 #: whatever its jobs move; smaller objects pass beside them.
 LARGE_STREAMS = 4
@@ -483,8 +485,15 @@ def _probe_client() -> Any:
 
 
 def probe_vault() -> None:
-    """Raise unless the vault answers within about 2 s; no retries, since a probe is asked again."""
-    _probe_client().head_bucket(Bucket=settings.S3_VAULT_BUCKET)
+    """Raise unless the vault gives an object back within about 2 s; no retries, since a probe is asked again.
+
+    A store that has just been restarted answers for its buckets long before it finds the bytes of an object.
+    """
+    client, probe = _probe_client(), {"Bucket": settings.S3_VAULT_BUCKET, "Key": PROBE_KEY}
+    try:
+        client.get_object(**probe)["Body"].read()
+    except client.exceptions.NoSuchKey:
+        client.put_object(Body=b"ready", **probe)
 
 
 @lru_cache(maxsize=1)

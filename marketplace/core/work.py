@@ -86,7 +86,7 @@ def enqueue(name: str, *, key: str, organization_id: str = "", delay_s: float = 
 
 
 def _hint() -> None:
-    hints.send()
+    hints.send_soon()
 
 
 @dataclass

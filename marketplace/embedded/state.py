@@ -21,7 +21,6 @@ REGION = "us-east-1"
 #: What endpoints.json and secrets.json say must not be overruled by what happens to be set in the caller's shell.
 _OWN_NAMES = {
     "BROKER_URL",
-    "CACHE_URL",
     "DATABASE_URL",
     "DJANGO_SETTINGS_MODULE",
     "ENCRYPTION_KEYS",

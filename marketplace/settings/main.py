@@ -35,8 +35,13 @@ CURRENCY = env.text("CURRENCY", "EUR")
 DATABASES = {"default": env.database("DATABASE_URL", "-c jit=off -c timezone=UTC -c lock_timeout=30s")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 BROKER_URL = env.text("BROKER_URL")
+# Limits of sign-in are counted here, so it is not the broker, which may be away: people could not sign in then.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.text("CACHE_URL", BROKER_URL)}
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "core_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
 }
 
 S3_ENDPOINT_URL = env.url("S3_ENDPOINT_URL")

@@ -1,6 +1,7 @@
 """`manage.py up`: two installations side by side, every part killed and healed, and an end without a trace."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import requests
 from botocore.config import Config
 
 from marketplace.embedded import processes
+from tests.journeys.client import Customer
 from tests.parts import EXCHANGE, ROOT, Exchange, free_port
 
 #: Longest time from a kill to healthy again; the store needs up to 30 s, all else a few seconds.
@@ -191,6 +193,35 @@ def test_a_killed_part_is_replaced_and_said_so(other, kept, name):
         assert time.monotonic() - started < HEALED_S[name], other.log.read_text()[-3000:]
         time.sleep(0.2)
     assert_kept(other, kept)
+
+
+def test_nobody_waits_for_a_broker_that_hangs_and_work_goes_on_when_it_is_back(other):
+    """Requests have 4 s; whoever talks to a hung broker waits 5 s and more."""
+    publisher = Customer(other, "Publisher")
+    data_set = publisher.create_data_set("Tides")
+    first, second = (publisher.dx.create_revision(DataSetId=data_set)["Id"] for _ in range(2))
+    publisher.import_by_signed_url(data_set, first, "monday.csv", b"x\n1\n")
+    publisher.import_by_signed_url(data_set, second, "tuesday.csv", b"x\n2\n")
+    publisher.finalize(data_set, first)
+    product = publisher.list_product(data_set, "Tides at the pier")["id"]
+    broker, person = part(other, "valkey"), requests.Session()
+    broker.suspend()
+    try:
+        login = f"{other.url}/accounts/login/"
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', person.get(login, timeout=4).text)[1]
+        form = {"login": publisher.credentials["user_email"], "password": publisher.credentials["password"]}
+        form |= {"csrfmiddlewaretoken": token}
+        signed_in = person.post(login, data=form, headers={"Referer": login}, timeout=4, allow_redirects=False)
+        assert (signed_in.status_code, signed_in.headers["Location"]) == (302, "/home")
+        path = f"{other.url}/v1/data-sets/{data_set}/revisions/{second}"
+        finalized = requests.patch(path, json={"Finalized": True}, headers=publisher.bearer, timeout=4)
+        assert (finalized.status_code, finalized.json()["Finalized"]) == (200, True)
+    finally:
+        broker.resume()
+    deadline = time.monotonic() + 90
+    while publisher.call("GET", f"/api/catalogue/{product}")["revision_count"] != 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
 
 
 def test_a_killed_web_worker_is_replaced_and_said_so(other):
