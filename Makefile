@@ -7,7 +7,7 @@ STATE ?= .state
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
-.PHONY: up install test lint bench docs clean install-dev browser lock
+.PHONY: up install test lint bench clean install-dev browser lock
 
 up: install ## start Entrepot with demo data at http://127.0.0.1:$(PORT)
 	$(BIN)/python manage.py up --state $(STATE) --port $(PORT) --demo

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Min, OuterRef, Subquery
 from django.utils import timezone
 
 from jobs.models import EventAction
@@ -21,8 +22,8 @@ from marketplace.core.models import Membership, Organization, StorageConnection,
 from marketplace.core.operations.organizations import create_organization
 from marketplace.core.operations.storage import create_storage_connection
 from marketplace.demo.catalogue import PUBLISHERS, DemoProduct, DemoPublisher
-from publishers.models import DataSet, Product, Revision
-from publishers.operations import data_sets, products, revisions
+from publishers.models import DataSet, Product, PublishedRevision, Revision
+from publishers.operations import data_sets, products, revisions, search
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer
 from subscriptions.queries import list_entitled_data_sets, living_agreement
@@ -126,7 +127,18 @@ def _product(member: Membership, entry: DemoProduct, email: str, directory: Path
         )
     if not product.product_data_sets.exists():
         products.add_data_set(product=product, data_set=data_set, actor=actor, at=now)
-    products.publish_product(product=product, actor=actor, at=now)
+    product = products.publish_product(product=product, actor=actor, at=now)
+    _backdate(product)
+
+
+def _backdate(product: Product) -> None:
+    """Have each release published when it was finalized: an exchange that lives does not begin all at once."""
+    published = PublishedRevision.objects.filter(product_data_set__product=product)
+    finalized_at = Revision.objects.filter(pk=OuterRef("revision_id")).values("finalized_at")
+    published.update(published_at=Subquery(finalized_at))
+    product.published_at = published.aggregate(first=Min("published_at"))["first"]
+    product.save(update_fields=["published_at"])
+    search.refresh(product=product)
 
 
 def _asset(revision: Revision, name: str, content: bytes, actor: Actor, at: datetime) -> None:
