@@ -122,11 +122,14 @@ def histogram(values: Sequence[float], label: str) -> SafeString:
     )
 
 
-def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Return round values from at most `low` to at least `high`."""
+def ticks(low: float, high: float, wanted: int = 4, *, whole: bool = False) -> list[float]:
+    """Return round values from at most `low` to at least `high`; `whole`: of things that are counted."""
     span = (high - low) / wanted or 1
+    if whole:
+        span = max(span, 1)
     power = 10.0 ** math.floor(math.log10(span))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= span * 0.999)
+    steps = (factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= span * 0.999)
+    step = next(step for step in steps if not whole or step.is_integer())
     first = math.floor(low / step)
     last = max(math.ceil(high / step), first + 1)
     return [round(n * step, 10) for n in range(first, last + 1)]
@@ -136,7 +139,8 @@ def area(values: Sequence[float], labels: Sequence[str], unit: str, title: str, 
     """Return a line with a tinted area; needs two values or more, and one label for each."""
     if len(values) < 2:
         return SafeString("")
-    marks = ticks(min(0, *values), max(values))
+    counted = all(float(value).is_integer() for value in values)  # there is no quarter of a delivery
+    marks = ticks(min(0, *values), max(values), whole=counted)
     low, high = marks[0], marks[-1]
 
     def x(index: int) -> float:
@@ -146,7 +150,8 @@ def area(values: Sequence[float], labels: Sequence[str], unit: str, title: str, 
         return 100 * (1 - (value - low) / (high - low))
 
     path = "M" + "L".join(f"{x(i):.2f} {y(value):.2f}" for i, value in enumerate(values))
-    points = json.dumps([[label, f"{value:,.1f}{unit}"] for label, value in zip(labels, values, strict=True)])
+    figure = "{:,.0f}{}" if counted else "{:,.1f}{}"
+    points = json.dumps([[label, figure.format(value, unit)] for label, value in zip(labels, values, strict=True)])
     return format_html(
         '<chart-hover data-points="{points}"><figure class="chart {cls}" aria-label="{title}">'
         '<div class="y" aria-hidden="true">{marks}</div><div class="plot">'

@@ -34,7 +34,7 @@ def test_the_list_shows_state_and_use_but_no_secret(client, subscriber, connecti
         actor=actor_of(subscriber),
         at=timezone.now(),
     )
-    page = sign_in(client, subscriber).get("/storage").content.decode()
+    page = " ".join(sign_in(client, subscriber).get("/storage").content.decode().split())
     assert "Works" in page
     assert "1 auto-export</a> delivers here" in page
     assert connection.bucket in page
