@@ -52,6 +52,8 @@ lint: install-dev ## style, types, layers, migrations, deployment checks
 
 bench: install-dev ## measure against named peers in the same run
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.large_file
+	$(BIN)/python -m bench.many_large_files
 
 lock: ## rewrite the locks after a change of pyproject.toml; needs uv
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
