@@ -230,7 +230,7 @@ def _move(
             verified = _verify(destination, transfer.key, asset, found.etag, found.sha256)
             if verified:
                 return receipt | {"etag": found.etag, "method": "found", "verified_by": verified}
-        destination.abort_open_uploads(transfer.key)
+        destination.abort_open_uploads(transfer.key, of=lambda key: key == transfer.key)
     if operator is not None:
         try:
             etag = operator.copy_from(

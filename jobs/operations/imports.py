@@ -249,15 +249,24 @@ class _Run:
         if asset_id in self._known:
             return None
         if transfer.attempts:
-            storage.vault().abort_open_uploads(f"assets/{asset_id}-", and_longer_keys=True)
-            for left_over in storage.vault().list_keys(f"assets/{asset_id}-"):
-                storage.vault().delete(left_over)
+            self._remove_left_overs(f"assets/{asset_id}-")
         vault_key = f"assets/{asset_id}-{self._fence}"
         if self.job.type == JobType.IMPORT_ASSETS_FROM_S3:
             return self._from_bucket(self.job.request["sources"][transfer.number], vault_key)
         if self.job.type == JobType.IMPORT_ASSET_FROM_URL:
             return self._from_url(vault_key)
         return self._from_signed_url(vault_key)
+
+    def _remove_left_overs(self, prefix: str) -> None:
+        """Remove what earlier runs left, never what a later one made: this run may have lost its lease without knowing."""
+
+        def is_older(key: str) -> bool:
+            fence = key.removeprefix(prefix)
+            return fence.isdigit() and int(fence) < self._fence
+
+        storage.vault().abort_open_uploads(prefix, of=is_older)
+        for key in filter(is_older, storage.vault().list_keys(prefix)):
+            storage.vault().delete(key)
 
     def _from_bucket(self, source: dict[str, str], vault_key: str) -> _Fetched:
         """The owner's own key must be able to read the object."""

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -382,17 +382,17 @@ class Bucket:
         except StorageFault:
             return
 
-    def abort_open_uploads(self, key: str, *, and_longer_keys: bool = False) -> None:
-        """Drop the open uploads of a key, which a run that was killed has left and the bucket's owner pays for.
+    def abort_open_uploads(self, prefix: str, *, of: Callable[[str], bool]) -> None:
+        """Drop the open uploads of some keys, which runs that were killed have left and the bucket's owner pays for.
 
         A key without the right to list them leaves them be: the bucket's own rules may remove them.
         """
         try:
-            answer = self._call("list_multipart_uploads", Prefix=key)
+            answer = self._call("list_multipart_uploads", Prefix=prefix)
         except StorageFault:
             return
         for entry in answer.get("Uploads", []):
-            if and_longer_keys or entry["Key"] == key:
+            if of(entry["Key"]):
                 self.abort_upload(entry["Key"], entry["UploadId"])
 
     # --- copying ----------------------------------------------------------------------------------------------------

@@ -324,7 +324,7 @@ def test_a_second_run_keeps_the_bytes_of_the_first_though_the_source_has_changed
 
 def test_what_a_run_that_died_left_in_the_vault_is_removed(draft, publisher, source, nothing_is_left):
     job = from_s3(draft, publisher, source, "in/a.csv")
-    left_over = f"assets/{imports._asset_id(job, 0)}-7"
+    left_over = f"assets/{imports._asset_id(job, 0)}-0"
     storage.vault().put(left_over, b"from a run that was killed")
     storage.vault().create_upload(left_over, content_type="text/csv")
     Transfer.objects.filter(job=job).update(attempts=1)
@@ -334,6 +334,18 @@ def test_what_a_run_that_died_left_in_the_vault_is_removed(draft, publisher, sou
         == []
     )
     assert (job.state, bytes_of(draft.assets.get())) == ("COMPLETED", b"id\n1\n")
+
+
+def test_a_late_run_removes_nothing_that_a_newer_one_made(draft, publisher, source):
+    """Its fence is 0; it has not noticed yet that its lease is lost."""
+    job = from_s3(draft, publisher, source, "in/a.csv")
+    newer = f"assets/{imports._asset_id(job, 0)}-2"
+    storage.vault().put(newer, b"of a newer run")
+    Transfer.objects.filter(job=job).update(attempts=1)
+    lifecycle.start_job(job=job, actor=actor_of(publisher), at=timezone.now())
+    run_job(job_id=job.pk)
+    assert b"".join(storage.vault().read(newer)) == b"of a newer run"
+    storage.vault().delete(newer)
 
 
 @pytest.mark.django_db(transaction=True)
