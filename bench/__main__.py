@@ -94,7 +94,7 @@ def exporting_many_small_objects() -> None:
         job = exports.create_export(
             organization=owner.organization,
             data_set=data_set,
-            product_data_set=None,
+            published_data_set=None,
             revision=revision,
             connection=connection,
             key_pattern=f"{time.time_ns()}/${{Asset.Name}}",

@@ -54,8 +54,8 @@ def data_sets(request: HttpRequest, reader: Reader) -> HttpResponse:
             "name": entry.data_set.name,
             "description": entry.data_set.description,
             "product_id": entry.product_id,
-            "product_name": entry.product.name,
-            "publisher": entry.product.owner.name,
+            "product_name": entry.product.name if entry.product is not None else None,
+            "publisher": entry.data_set.owner.name,
         }
         for entry in found
     ]

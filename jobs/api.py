@@ -106,7 +106,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
         return exports.create_export(
             organization=organization,
             data_set=entry.data_set,
-            product_data_set=entry,
+            published_data_set=entry,
             revision=revision,
             connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
             key_pattern=destination.get("KeyPattern", ""),
@@ -118,7 +118,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
     return exports.create_export(
         organization=organization,
         data_set=data_set,
-        product_data_set=None,
+        published_data_set=None,
         revision=get_owned_revision(owner=organization, data_set_id=data_set_id, revision_id=revision_id),
         connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
         key_pattern=destination.get("KeyPattern", ""),
@@ -131,7 +131,7 @@ def _export(context: ApiContext, request: dict[str, Any]) -> Job:
 @handler("StartJob")
 def start_job(context: ApiContext, *, job_id: str) -> None:
     job = find_job(organization=context.organization, job_id=job_id)
-    scopes.require(context.scopes, "subscriptions:write" if job.product_data_set_id else "publish:write")
+    scopes.require(context.scopes, "subscriptions:write" if job.published_data_set_id else "publish:write")
     lifecycle.start_job(job=job, actor=context.actor, at=context.now)
 
 
@@ -158,7 +158,7 @@ def create_event_action(
     destination = export["RevisionDestination"]
     row = event_actions.create_event_action(
         organization=organization,
-        product_data_set=entry,
+        published_data_set=entry,
         connection=get_storage_connection_by_bucket(organization=organization, bucket=destination["Bucket"]),
         key_pattern=destination.get("KeyPattern", ""),
         encryption=encryption,

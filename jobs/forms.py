@@ -8,7 +8,7 @@ from django import forms
 from jobs import key_patterns
 from marketplace.core.forms import CodeInput
 from marketplace.core.models import StorageConnection
-from publishers.models import ProductDataSet, PublishedRevision
+from publishers.models import PublishedDataSet, PublishedRevision
 
 Choices = list[tuple[str, str]]
 
@@ -51,7 +51,7 @@ class AutoExportForm(DeliveryForm):
     def __init__(
         self,
         *args: Any,
-        data_sets: Iterable[ProductDataSet],
+        data_sets: Iterable[PublishedDataSet],
         connections: Iterable[StorageConnection],
         **keywords: Any,
     ) -> None:
@@ -59,7 +59,7 @@ class AutoExportForm(DeliveryForm):
         self.offer_connections(connections)
         field = self.fields["data_set"]
         assert isinstance(field, ChosenId)  # noqa: S101 - as above
-        field.offer([(d.pk, f"{d.data_set.name} · {d.product.name}") for d in data_sets], hint="Choose a data set")
+        field.offer([(d.pk, f"{d.data_set.name} · {d.origin}") for d in data_sets], hint="Choose a data set")
 
 
 class ExportForm(DeliveryForm):

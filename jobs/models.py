@@ -6,17 +6,33 @@ from django.db import models
 from django.db.models import CheckConstraint, Q
 from django.utils import timezone
 
+from marketplace.core.errors import NotFound
 from marketplace.core.ids import new_id
 from marketplace.core.models import Organization, StorageConnection
-from publishers.models import Asset, DataSet, ProductDataSet, Revision
+from publishers.models import Asset, DataSet, PublishedDataSet, Revision
 
 
 class JobType(models.TextChoices):
+    """What a job does. Source: dataexchange 2017-07-25, Type; the import from a plain URL is ours."""
+
     IMPORT_ASSETS_FROM_S3 = "IMPORT_ASSETS_FROM_S3", "Import from S3"
     IMPORT_ASSET_FROM_SIGNED_URL = "IMPORT_ASSET_FROM_SIGNED_URL", "Import from a signed upload"
-    # AWS Data Exchange has no import from a plain URL; ours, for the portal and /api.
     IMPORT_ASSET_FROM_URL = "IMPORT_ASSET_FROM_URL", "Import from a URL"
+    IMPORT_ASSET_FROM_API_GATEWAY_API = "IMPORT_ASSET_FROM_API_GATEWAY_API", "Import of an API"
+    IMPORT_ASSETS_FROM_REDSHIFT_DATA_SHARES = "IMPORT_ASSETS_FROM_REDSHIFT_DATA_SHARES", "Import of live tables"
+    IMPORT_ASSETS_FROM_LAKE_FORMATION_TAG_POLICY = (
+        "IMPORT_ASSETS_FROM_LAKE_FORMATION_TAG_POLICY",
+        "Import of tables of a lake",
+    )
+    CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET = "CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET", "Access to a bucket"
+    EXPORT_ASSETS_TO_S3 = "EXPORT_ASSETS_TO_S3", "Export of files to S3"
+    EXPORT_ASSET_TO_SIGNED_URL = "EXPORT_ASSET_TO_SIGNED_URL", "Export to a signed URL"
     EXPORT_REVISIONS_TO_S3 = "EXPORT_REVISIONS_TO_S3", "Export to S3"
+
+
+#: job types that write objects into a bucket of the organization: those with receipts
+DELIVERIES = (JobType.EXPORT_REVISIONS_TO_S3, JobType.EXPORT_ASSETS_TO_S3)
+EXPORTS = (*DELIVERIES, JobType.EXPORT_ASSET_TO_SIGNED_URL)
 
 
 class JobState(models.TextChoices):
@@ -43,7 +59,7 @@ class EventAction(models.Model):
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="event_actions")
-    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, related_name="event_actions")
+    published_data_set = models.ForeignKey(PublishedDataSet, on_delete=models.PROTECT, related_name="event_actions")
     connection = models.ForeignKey(StorageConnection, on_delete=models.PROTECT, related_name="event_actions")
     key_pattern = models.CharField(max_length=1024)
     encryption = models.CharField(max_length=6, choices=Encryption.choices, blank=True, db_default=Encryption.NONE)
@@ -56,7 +72,7 @@ class EventAction(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["product_data_set", "connection", "key_pattern"],
+                fields=["published_data_set", "connection", "key_pattern"],
                 condition=Q(deleted_at=None),
                 name="auto_export_once",
             ),
@@ -64,22 +80,29 @@ class EventAction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product_data_set_id} to {self.connection_id}"
+        return f"{self.published_data_set_id} to {self.connection_id}"
 
 
 class Job(models.Model):
-    """One import or export. It always reaches a final state; progress is counted in objects and bytes."""
+    """One import or export. It always reaches a final state; progress is counted in objects and bytes.
+
+    A job outlives the data set and the revision that it was about: their ids stay, the rows may be gone.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="jobs")
-    type = models.CharField(max_length=40, choices=JobType.choices)
+    type = models.CharField(max_length=48, choices=JobType.choices)
     state = models.CharField(max_length=11, choices=JobState.choices, default=JobState.WAITING)
     request = models.JSONField(default=dict)  # what was asked for, by our own names; never a credential
-    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="jobs")
-    product_data_set = models.ForeignKey(
-        ProductDataSet, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    data_set = models.ForeignKey(
+        DataSet, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="jobs"
     )
-    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="jobs")
+    published_data_set = models.ForeignKey(
+        PublishedDataSet, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
+    )
+    revision = models.ForeignKey(
+        Revision, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="jobs"
+    )
     connection = models.ForeignKey(
         StorageConnection, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs"
     )
@@ -106,7 +129,10 @@ class Job(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["organization", "-created_at", "-id"], name="job_by_organization"),
-            models.Index(fields=["product_data_set", "-created_at"], name="job_by_published_set"),
+            models.Index(fields=["published_data_set", "-created_at"], name="job_by_published_set"),
+            models.Index(
+                fields=["organization", "type"], condition=Q(state="IN_PROGRESS"), name="job_in_progress_by_type"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -118,7 +144,19 @@ class Job(models.Model):
 
     @property
     def is_export(self) -> bool:
-        return self.type == JobType.EXPORT_REVISIONS_TO_S3
+        return self.type in EXPORTS
+
+    @property
+    def living_revision(self) -> Revision:
+        """Return the revision that the job is about. Raises NotFound when it was deleted."""
+        if self.revision is None:
+            raise NotFound("REVISION", self.revision_id or "")
+        return self.revision
+
+    @property
+    def data_set_name(self) -> str:
+        """Return the name of the data set, or a word for one that was deleted."""
+        return self.data_set.name if self.data_set is not None else "a deleted data set"
 
     @property
     def bytes_seen(self) -> int:
@@ -149,7 +187,7 @@ class Transfer(models.Model):
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="transfers")
     job_created_at = models.DateTimeField()
     number = models.IntegerField()
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers")
+    asset = models.ForeignKey(Asset, on_delete=models.SET_NULL, null=True, blank=True, related_name="transfers")
     key = models.CharField(max_length=1100)  # object key at the other side
     name = models.CharField(max_length=1024)  # asset name
     state = models.CharField(max_length=7, choices=TransferState.choices, default=TransferState.PENDING)

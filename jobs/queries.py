@@ -8,7 +8,7 @@ from jobs.models import EventAction, Job, JobType, Transfer
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization, WorkItem
 
-_RELATED = ("data_set", "product_data_set__product__owner", "revision", "connection", "event_action", "organization")
+_RELATED = ("data_set", "published_data_set__product__owner", "revision", "connection", "event_action", "organization")
 
 
 def list_jobs(*, organization: Organization) -> QuerySet[Job]:
@@ -53,7 +53,7 @@ def get_import(*, organization: Organization, job_id: str) -> Job:
 def list_deliveries_of_publisher(*, owner: Organization) -> QuerySet[Job]:
     """Return the exports of an owner's data by others, newest first: the publisher's side of the receipts."""
     return (
-        Job.objects.filter(type=JobType.EXPORT_REVISIONS_TO_S3, product_data_set__product__owner=owner)
+        Job.objects.filter(type=JobType.EXPORT_REVISIONS_TO_S3, published_data_set__product__owner=owner)
         .select_related(*_RELATED)
         .order_by("-created_at", "-pk")
     )
@@ -76,7 +76,7 @@ def list_event_actions(*, organization: Organization) -> QuerySet[EventAction]:
     """Return an organization's auto-exports, newest first."""
     return (
         EventAction.objects.filter(organization=organization, deleted_at=None)
-        .select_related("product_data_set__data_set", "product_data_set__product__owner", "connection")
+        .select_related("published_data_set__data_set", "published_data_set__product__owner", "connection")
         .order_by("-created_at", "-pk")
     )
 
@@ -98,9 +98,9 @@ def latest_of_auto_exports(event_action_ids: Iterable[str]) -> dict[str, Job]:
 def latest_of_data_sets(*, organization: Organization, data_set_ids: Iterable[str]) -> dict[str, Job]:
     """Return an organization's newest delivery of each entitled data set that it had delivered."""
     newest = Job.objects.filter(
-        organization=organization, type=JobType.EXPORT_REVISIONS_TO_S3, product_data_set__in=list(data_set_ids)
-    ).order_by("product_data_set_id", "-created_at")
-    return {str(job.product_data_set_id): job for job in newest.distinct("product_data_set_id")}
+        organization=organization, type=JobType.EXPORT_REVISIONS_TO_S3, published_data_set__in=list(data_set_ids)
+    ).order_by("published_data_set_id", "-created_at")
+    return {str(job.published_data_set_id): job for job in newest.distinct("published_data_set_id")}
 
 
 def waiting_attempt(*, job: Job) -> WorkItem | None:

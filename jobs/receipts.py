@@ -28,8 +28,8 @@ def manifest(job: Job) -> dict[str, Any]:
     return {
         "job_id": job.pk,
         "state": job.state,
-        "data_set_id": job.product_data_set_id or job.data_set_id,
-        "data_set_name": job.data_set.name,
+        "data_set_id": job.published_data_set_id or job.data_set_id,
+        "data_set_name": job.data_set_name,
         "revision_id": job.revision_id,
         "auto_export_id": job.event_action_id,
         "destination": {

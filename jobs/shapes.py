@@ -61,7 +61,7 @@ def _details(context: ApiContext, row: Job) -> Shape:
         "KeyPattern": row.request["key_pattern"],
     }
     export: Shape = {
-        "DataSetId": row.product_data_set_id or row.data_set_id,
+        "DataSetId": row.published_data_set_id or row.data_set_id,
         "RevisionDestinations": [destination],
     } | _encryption(row.request.get("encryption", ""))
     if row.event_action_id is not None:
@@ -80,7 +80,7 @@ def event_action(context: ApiContext, row: EventAction, *, tags: bool = False) -
         "Id": row.pk,
         "Arn": context.arn(f"event-actions/{row.pk}"),
         "Action": {"ExportRevisionToS3": {"RevisionDestination": destination} | _encryption(row.encryption)},
-        "Event": {"RevisionPublished": {"DataSetId": row.product_data_set_id}},
+        "Event": {"RevisionPublished": {"DataSetId": row.published_data_set_id}},
         "CreatedAt": row.created_at,
         "UpdatedAt": row.updated_at,
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 from marketplace.awsapi.context import ApiContext
-from publishers.models import Asset, DataSet, ProductDataSet, PublishedRevision, Revision
+from publishers.models import Asset, DataSet, Revision
 
 Shape = dict[str, Any]
 
@@ -23,24 +23,6 @@ def data_set(context: ApiContext, row: DataSet, *, tags: bool = False) -> Shape:
     return shape | {"Tags": row.tags} if tags else shape
 
 
-def entitled_data_set(context: ApiContext, row: ProductDataSet) -> Shape:
-    """Return an entitled data set: its own id, no account in the ARN, never the owner's tags."""
-    shape = {
-        "Id": row.pk,
-        "Arn": context.arn(f"data-sets/{row.pk}", owned=False),
-        "AssetType": row.data_set.asset_type,
-        "CreatedAt": row.added_at,
-        "UpdatedAt": row.data_set.updated_at,
-        "Name": row.data_set.name,
-        "Description": row.data_set.description,
-        "Origin": "ENTITLED",
-        "OriginDetails": {"ProductId": row.product_id},
-    }
-    if row.product.owner_id == context.organization.pk:
-        shape["SourceId"] = row.data_set_id
-    return shape
-
-
 def revision(context: ApiContext, row: Revision, *, tags: bool = False) -> Shape:
     """Return an owned revision."""
     shape: Shape = {
@@ -55,20 +37,6 @@ def revision(context: ApiContext, row: Revision, *, tags: bool = False) -> Shape
     if row.revoked_at is not None:
         shape |= {"Revoked": True, "RevokedAt": row.revoked_at, "RevocationComment": row.revocation_comment}
     return shape | {"Tags": row.tags} if tags else shape
-
-
-def entitled_revision(context: ApiContext, row: PublishedRevision) -> Shape:
-    """Return a published revision as its reader sees it: CreatedAt is when it was published."""
-    return {
-        "Id": row.revision_id,
-        "Arn": context.arn(f"data-sets/{row.product_data_set_id}/revisions/{row.revision_id}", owned=False),
-        "DataSetId": row.product_data_set_id,
-        "SourceId": row.revision_id,
-        "Comment": row.revision.comment,
-        "Finalized": True,
-        "CreatedAt": row.published_at,
-        "UpdatedAt": max(row.published_at, row.revision.updated_at),
-    }
 
 
 def asset(context: ApiContext, row: Asset, *, data_set_id: str, owned: bool) -> Shape:

@@ -10,8 +10,10 @@ from publishers.operations import revisions, search, uploads
 
 @work.task("publishers.publish_revision")
 def publish_revision(*, revision_id: str, **_: object) -> None:
-    """Publish a finalized revision to the products that hold its data set."""
-    revisions.publish_revision(revision=Revision.objects.get(pk=revision_id), at=timezone.now())
+    """Publish a finalized revision to whoever gets its data set; one that was deleted since is nobody's."""
+    revision = Revision.objects.filter(pk=revision_id).first()
+    if revision is not None:
+        revisions.publish_revision(revision=revision, at=timezone.now())
 
 
 @work.task("publishers.index_product")

@@ -8,6 +8,7 @@ from publishers import shapes
 from publishers.models import Asset, DataSet, Revision
 from publishers.queries.data_sets import get_owned_data_set, get_owned_revision
 from publishers.shapes import Shape
+from subscriptions import shapes as entitled_shapes
 from subscriptions.queries import (
     get_entitled_data_set,
     get_entitled_revision,
@@ -24,7 +25,7 @@ def get_data_set(context: ApiContext, *, data_set_id: str) -> Shape:
         row = get_owned_data_set(owner=context.organization, data_set_id=data_set_id)
     except NotFound:
         entitled = get_entitled_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
-        return shapes.entitled_data_set(context, entitled)
+        return entitled_shapes.entitled_data_set(context, entitled)
     return shapes.data_set(context, row, tags=True)
 
 
@@ -40,7 +41,7 @@ def list_data_sets(
             max_results=max_results,
             next_token=next_token,
         )
-        return {"DataSets": [shapes.entitled_data_set(context, row) for row in entitled], "NextToken": token}
+        return {"DataSets": [entitled_shapes.entitled_data_set(context, row) for row in entitled], "NextToken": token}
     owned, token = page(
         DataSet.objects.owned_by(context.organization),
         order_by=NEWEST_FIRST,
@@ -59,7 +60,7 @@ def get_revision(context: ApiContext, *, data_set_id: str, revision_id: str) -> 
         publication = get_entitled_revision(
             organization=context.organization, data_set_id=data_set_id, revision_id=revision_id, at=context.now
         )
-        return shapes.entitled_revision(context, publication)
+        return entitled_shapes.entitled_revision(context, publication)
     return shapes.revision(context, row, tags=True)
 
 
@@ -78,7 +79,7 @@ def list_data_set_revisions(
             max_results=max_results,
             next_token=next_token,
         )
-        return {"Revisions": [shapes.entitled_revision(context, row) for row in published], "NextToken": token}
+        return {"Revisions": [entitled_shapes.entitled_revision(context, row) for row in published], "NextToken": token}
     owned, token = page(
         Revision.objects.filter(data_set=data_set),
         order_by=NEWEST_FIRST,

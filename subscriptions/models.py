@@ -1,4 +1,4 @@
-"""Agreement and Entitlement: what was accepted, and what may be read because of it."""
+"""Agreement, DataGrant and Entitlement: what was accepted, and what may be read because of it."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from marketplace.core.ids import new_agreement_id, new_id
 from marketplace.core.models import Organization, User
-from publishers.models import OfferVersion, Product, ProductDataSet
+from publishers.models import OfferVersion, Product, PublishedDataSet
 
 
 class Agreement(models.Model):
@@ -42,24 +42,73 @@ class Agreement(models.Model):
         return f"{self.id}: {self.organization_id} accepted {self.offer_version_id}"
 
 
+class GrantDistributionScope(models.TextChoices):
+    """Whether the receiver may pass a grant on inside its AWS organization; here a word that is kept and shown."""
+
+    AWS_ORGANIZATION = "AWS_ORGANIZATION"
+    NONE = "NONE"
+
+
+class DataGrant(models.Model):
+    """A data set shared directly with one organization, without a product: all its finalized revisions, past and future.
+
+    Source: dataexchange 2017-07-25, CreateDataGrant. A grant that was deleted before it was accepted leaves no row.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    receiver = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="received_data_grants")
+    published_data_set = models.OneToOneField(PublishedDataSet, on_delete=models.PROTECT, related_name="data_grant")
+    name = models.CharField(max_length=256)
+    description = models.CharField(max_length=16_384, blank=True)
+    distribution_scope = models.CharField(max_length=16, choices=GrantDistributionScope.choices)
+    tags = models.JSONField(default=dict)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            CheckConstraint(
+                condition=Q(distribution_scope__in=GrantDistributionScope.values), name="grant_scope_known"
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["receiver", "-created_at", "-id"], name="grant_by_receiver")]
+
+    def __str__(self) -> str:
+        return f"{self.name} to {self.receiver_id}"
+
+
 class Entitlement(models.Model):
-    """An organization may read a product's data set in the half-open period [valid_from, valid_until)."""
+    """An organization may read a published data set in the half-open period [valid_from, valid_until)."""
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="entitlements")
-    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, related_name="entitlements")
-    agreement = models.ForeignKey(Agreement, on_delete=models.PROTECT, related_name="entitlements")
+    published_data_set = models.ForeignKey(PublishedDataSet, on_delete=models.PROTECT, related_name="entitlements")
+    agreement = models.ForeignKey(
+        Agreement, on_delete=models.PROTECT, null=True, blank=True, related_name="entitlements"
+    )
+    data_grant = models.ForeignKey(
+        DataGrant, on_delete=models.PROTECT, null=True, blank=True, related_name="entitlements"
+    )
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["agreement", "product_data_set"], name="entitled_once_per_agreement"),
+            models.UniqueConstraint(fields=["agreement", "published_data_set"], name="entitled_once_per_agreement"),
+            models.UniqueConstraint(fields=["data_grant"], name="entitled_once_per_grant"),
+            CheckConstraint(
+                condition=Q(agreement__isnull=True, data_grant__isnull=False)
+                | Q(agreement__isnull=False, data_grant__isnull=True),
+                name="entitled_by_one_thing",
+            ),
             CheckConstraint(
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")), name="entitlement_period"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["organization", "product_data_set"], name="entitlement_by_reader")]
+        indexes: ClassVar = [models.Index(fields=["organization", "published_data_set"], name="entitlement_by_reader")]
 
     def __str__(self) -> str:
-        return f"{self.organization_id} may read {self.product_data_set_id}"
+        return f"{self.organization_id} may read {self.published_data_set_id}"

@@ -11,7 +11,7 @@ from marketplace.core.actors import Actor
 from marketplace.core.errors import Conflict, Invalid
 from marketplace.core.events import publish_on_commit
 from marketplace.core.models import Organization, User
-from publishers.models import OfferVersion, Product, ProductDataSet, ProductSearch, ProductState
+from publishers.models import OfferVersion, Product, ProductSearch, ProductState, PublishedDataSet
 from publishers.queries.products import current_offer_version
 from subscriptions.models import Agreement, Entitlement
 
@@ -63,8 +63,8 @@ def accept_offer(
     except IntegrityError:
         raise AlreadySubscribed("PRODUCT", product.pk) from None
     Entitlement.objects.bulk_create(
-        Entitlement(organization=organization, product_data_set=entry, agreement=agreement, valid_from=at)
-        for entry in product.product_data_sets.all()
+        Entitlement(organization=organization, published_data_set=entry, agreement=agreement, valid_from=at)
+        for entry in product.published_data_sets.all()
     )
     ProductSearch.objects.filter(product=product).update(popularity=Agreement.objects.filter(product=product).count())
     audit.record(
@@ -96,15 +96,15 @@ def end_agreement(*, agreement: Agreement, actor: Actor, at: datetime) -> Agreem
 
 
 @transaction.atomic
-def extend_entitlements(*, product_data_set: ProductDataSet, at: datetime) -> None:
+def extend_entitlements(*, published_data_set: PublishedDataSet, at: datetime) -> None:
     """Entitle everybody who subscribes to a product to a data set that was added to it. Twice adds nothing."""
     # Locked, so that an agreement that is ending right now is not entitled after its end.
-    living = Agreement.objects.filter(product_id=product_data_set.product_id, ended_at=None).select_for_update()
+    living = Agreement.objects.filter(product_id=published_data_set.product_id, ended_at=None).select_for_update()
     Entitlement.objects.bulk_create(
         (
             Entitlement(
                 organization_id=agreement.organization_id,
-                product_data_set=product_data_set,
+                published_data_set=published_data_set,
                 agreement=agreement,
                 valid_from=at,
             )

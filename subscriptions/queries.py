@@ -6,7 +6,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import Asset, Product, ProductDataSet, PublishedRevision
+from publishers.models import Asset, Product, PublishedDataSet, PublishedRevision
 from subscriptions.models import Agreement, Entitlement
 
 
@@ -23,16 +23,16 @@ def readable_revisions(*, organization: Organization, at: datetime) -> QuerySet[
     One row per (product's data set, revision); revoked revisions are never among them.
     """
     return PublishedRevision.objects.filter(
-        product_data_set__in=active_entitlements(organization=organization, at=at).values("product_data_set"),
+        published_data_set__in=active_entitlements(organization=organization, at=at).values("published_data_set"),
         published_at__lte=at,
         revision__revoked_at=None,
-    ).select_related("revision__data_set", "product_data_set__data_set", "product_data_set__product__owner")
+    ).select_related("revision__data_set", "published_data_set__data_set__owner", "published_data_set__product")
 
 
-def list_entitled_data_sets(*, organization: Organization, at: datetime) -> QuerySet[ProductDataSet]:
+def list_entitled_data_sets(*, organization: Organization, at: datetime) -> QuerySet[PublishedDataSet]:
     """Return the data sets that the organization may read, newest entitlement first, with `newest_at`, `revision_count`."""
     return (
-        ProductDataSet.objects.filter(entitlements__in=active_entitlements(organization=organization, at=at))
+        PublishedDataSet.objects.filter(entitlements__in=active_entitlements(organization=organization, at=at))
         .annotate(
             revision_count=Count(
                 "published_revisions", filter=Q(published_revisions__revision__revoked_at=None), distinct=True
@@ -40,16 +40,16 @@ def list_entitled_data_sets(*, organization: Organization, at: datetime) -> Quer
             newest_at=Max("published_revisions__published_at"),
             entitled_from=Max("entitlements__valid_from"),
         )
-        .select_related("data_set", "product__owner", "product__search")
+        .select_related("data_set__owner", "product__owner", "product__search", "data_grant")
         .order_by("-entitled_from", "pk")
     )
 
 
-def get_entitled_data_set(*, organization: Organization, data_set_id: str, at: datetime) -> ProductDataSet:
+def get_entitled_data_set(*, organization: Organization, data_set_id: str, at: datetime) -> PublishedDataSet:
     """Raise NotFound alike for an entitled data set that is missing, lapsed or somebody else's."""
     try:
         return list_entitled_data_sets(organization=organization, at=at).get(pk=data_set_id)
-    except ProductDataSet.DoesNotExist:
+    except PublishedDataSet.DoesNotExist:
         raise NotFound("DATA_SET", data_set_id) from None
 
 
@@ -60,7 +60,7 @@ def list_entitled_revisions(
     order = "-published_at" if newest_first else "published_at"
     return (
         readable_revisions(organization=organization, at=at)
-        .filter(product_data_set_id=data_set_id)
+        .filter(published_data_set_id=data_set_id)
         .annotate(asset_count=Count("revision__assets"))
         .order_by(order, "-pk")
     )
@@ -72,8 +72,8 @@ def list_revoked_revisions(
     """Return the revisions of an entitled data set that were taken back, newest first: named with the reason, unreadable."""
     return (
         PublishedRevision.objects.filter(
-            product_data_set__in=active_entitlements(organization=organization, at=at).values("product_data_set"),
-            product_data_set_id=data_set_id,
+            published_data_set__in=active_entitlements(organization=organization, at=at).values("published_data_set"),
+            published_data_set_id=data_set_id,
             revision__revoked_at__isnull=False,
         )
         .select_related("revision")
@@ -86,7 +86,7 @@ def get_entitled_revision(
 ) -> PublishedRevision:
     """Raise NotFound alike for a revision that is missing, revoked, not published to us or somebody else's."""
     found = readable_revisions(organization=organization, at=at).filter(
-        product_data_set_id=data_set_id, revision_id=revision_id
+        published_data_set_id=data_set_id, revision_id=revision_id
     )
     publication = found.first()
     if publication is None:
@@ -111,7 +111,7 @@ def may_read(*, organization: Organization, data_set_id: str, revision_id: str, 
     """Return True while the organization may read the revision; asked again right before each irreversible step."""
     return (
         readable_revisions(organization=organization, at=at)
-        .filter(product_data_set_id=data_set_id, revision_id=revision_id)
+        .filter(published_data_set_id=data_set_id, revision_id=revision_id)
         .exists()
     )
 

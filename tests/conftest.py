@@ -164,7 +164,7 @@ def agreement(product: Product, subscriber: Membership):
 @pytest.fixture
 def entitled_data_set(agreement):
     """The product's data set as the subscriber sees it."""
-    return agreement.entitlements.get().product_data_set
+    return agreement.entitlements.get().published_data_set
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ def things(
         actor=by,
         at=now,
     )
-    place = {"product_data_set": entitled_data_set, "connection": connection, "key_pattern": ""}
+    place = {"published_data_set": entitled_data_set, "connection": connection, "key_pattern": ""}
     action = event_actions.create_event_action(organization=subscriber.organization, actor=behalf, at=now, **place)
     export = exports.create_export(
         organization=subscriber.organization,

@@ -15,7 +15,7 @@ from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import StorageFault
-from publishers.models import ProductDataSet, PublishedRevision, Revision
+from publishers.models import PublishedDataSet, PublishedRevision, Revision
 from subscriptions.queries import may_read
 
 
@@ -35,7 +35,7 @@ class DestinationRefused(Invalid):
 def create_event_action(
     *,
     organization: Organization,
-    product_data_set: ProductDataSet,
+    published_data_set: PublishedDataSet,
     connection: StorageConnection,
     key_pattern: str,
     actor: Actor,
@@ -58,7 +58,7 @@ def create_event_action(
         living = EventAction.objects.filter(organization=organization, deleted_at=None)
         for name, count in (
             ("Event actions per account", living.count()),
-            ("Auto export event actions per data set", living.filter(product_data_set=product_data_set).count()),
+            ("Auto export event actions per data set", living.filter(published_data_set=published_data_set).count()),
         ):
             if count >= settings.QUOTAS[name]:
                 raise LimitExceeded(name, settings.QUOTAS[name])
@@ -66,7 +66,7 @@ def create_event_action(
             with transaction.atomic():
                 action = EventAction.objects.create(
                     organization=organization,
-                    product_data_set=product_data_set,
+                    published_data_set=published_data_set,
                     connection=connection,
                     key_pattern=pattern,
                     encryption=encryption,
@@ -75,7 +75,7 @@ def create_event_action(
                     updated_at=at,
                 )
         except IntegrityError:
-            raise AutoExportExists("EVENT_ACTION", product_data_set.pk) from None
+            raise AutoExportExists("EVENT_ACTION", published_data_set.pk) from None
         audit.record("auto_export.created", actor=actor, subject=action, detail={"key_pattern": pattern})
     return action
 
@@ -99,17 +99,20 @@ def delete_event_action(*, event_action: EventAction, actor: Actor, at: datetime
         audit.record("auto_export.deleted", actor=actor, subject=event_action)
 
 
-def start_auto_exports(*, product_data_set: ProductDataSet, revision: Revision, at: datetime) -> int:
+def start_auto_exports(*, published_data_set: PublishedDataSet, revision: Revision, at: datetime) -> int:
     """Create and start one job per auto-export of the data set; return how many are new. Twice adds nothing."""
     started = 0
-    publication = PublishedRevision.objects.get(product_data_set=product_data_set, revision=revision)
+    publication = PublishedRevision.objects.get(published_data_set=published_data_set, revision=revision)
     # Only what is published after an auto-export was set up; earlier revisions are exported by hand.
     actions = EventAction.objects.filter(
-        product_data_set=product_data_set, deleted_at=None, is_enabled=True, created_at__lte=publication.published_at
+        published_data_set=published_data_set,
+        deleted_at=None,
+        is_enabled=True,
+        created_at__lte=publication.published_at,
     )
     for action in actions.select_related("organization", "connection"):
         if not may_read(
-            organization=action.organization, data_set_id=product_data_set.pk, revision_id=revision.pk, at=at
+            organization=action.organization, data_set_id=published_data_set.pk, revision_id=revision.pk, at=at
         ):
             continue
         with transaction.atomic():
@@ -119,8 +122,8 @@ def start_auto_exports(*, product_data_set: ProductDataSet, revision: Revision, 
                         organization=action.organization,
                         type=JobType.EXPORT_REVISIONS_TO_S3,
                         request={"key_pattern": action.key_pattern, "encryption": action.encryption},
-                        data_set_id=product_data_set.data_set_id,
-                        product_data_set=product_data_set,
+                        data_set_id=published_data_set.data_set_id,
+                        published_data_set=published_data_set,
                         revision=revision,
                         connection=action.connection,
                         event_action=action,

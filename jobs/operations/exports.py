@@ -18,7 +18,7 @@ from marketplace.core.errors import Invalid
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import Bucket, StorageFault
-from publishers.models import Asset, DataSet, ProductDataSet, Revision
+from publishers.models import Asset, DataSet, PublishedDataSet, Revision
 from subscriptions.queries import may_read
 
 
@@ -35,7 +35,7 @@ def create_export(
     *,
     organization: Organization,
     data_set: DataSet,
-    product_data_set: ProductDataSet | None,
+    published_data_set: PublishedDataSet | None,
     revision: Revision,
     connection: StorageConnection,
     key_pattern: str,
@@ -43,7 +43,7 @@ def create_export(
     at: datetime,
     encryption: str = Encryption.NONE,
 ) -> Job:
-    """Create a WAITING export of one revision. product_data_set: the entitled data set; None for the owner's own.
+    """Create a WAITING export of one revision. published_data_set: the entitled data set; None for the owner's own.
 
     Raises KeyPatternRefused, KeysCollide, Invalid for a draft revision.
     """
@@ -55,7 +55,7 @@ def create_export(
         type=JobType.EXPORT_REVISIONS_TO_S3,
         request={"key_pattern": pattern, "encryption": encryption},
         data_set=data_set,
-        product_data_set=product_data_set,
+        published_data_set=published_data_set,
         revision=revision,
         connection=connection,
         created_by_id=actor.user_id,
@@ -71,7 +71,7 @@ def create_export(
 def plan(*, job: Job) -> None:
     """Write one transfer per asset, and the totals. Raises KeysCollide; nothing is written then."""
     pattern = job.request["key_pattern"]
-    revision = job.revision
+    revision = job.living_revision
     transfers, seen = [], set()
     assets = Asset.objects.filter(revision=revision).order_by("name", "pk")
     for number, asset in enumerate(assets.iterator(chunk_size=2000)):
@@ -111,17 +111,17 @@ def _refused(job: Job) -> dict[str, str]:
         "code": lifecycle.ACCESS_DENIED,
         "message": "Your organization may not read this revision any more: it was revoked, or the subscription has ended.",
         "resource_type": "REVISION",
-        "resource_id": job.revision_id,
+        "resource_id": job.revision_id or "",
     }
 
 
 def _may_still_read(job: Job) -> bool:
-    if job.product_data_set_id is None:
-        return job.data_set.owner_id == job.organization_id
+    if job.published_data_set_id is None:
+        return job.data_set is not None and job.data_set.owner_id == job.organization_id
     return may_read(
         organization=job.organization,
-        data_set_id=job.product_data_set_id,
-        revision_id=job.revision_id,
+        data_set_id=job.published_data_set_id,
+        revision_id=job.revision_id or "",
         at=timezone.now(),
     )
 

@@ -183,12 +183,12 @@ def run_import(*, job: Job) -> None:
     """
     if job.state != JobState.IN_PROGRESS:
         return
-    if job.revision.is_finalized:
+    if job.living_revision.is_finalized:
         error = {
             "code": lifecycle.VALIDATION,
             "message": revisions.RevisionIsFinalized.message,
             "resource_type": "REVISION",
-            "resource_id": job.revision_id,
+            "resource_id": job.revision_id or "",
         }
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
         return
@@ -329,7 +329,7 @@ class _Run:
             raise TypeError("an object without an asset was not fetched")
         try:
             asset = revisions.add_asset(
-                revision=self.job.revision,
+                revision=self.job.living_revision,
                 asset_id=_asset_id(self.job, transfer.number),
                 name=transfer.name,
                 digests=fetched.digests,

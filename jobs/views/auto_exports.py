@@ -39,7 +39,7 @@ def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list
     latest = latest_of_auto_exports(action.pk for action in actions)
     rows = []
     for action in actions:
-        if action.product_data_set_id not in readable:
+        if action.published_data_set_id not in readable:
             state = "ended"
         elif action.connection.removed_at is not None:
             state = "disconnected"
@@ -107,7 +107,7 @@ def auto_export_create(request: MemberRequest) -> HttpResponse:
             try:
                 event_actions.create_event_action(
                     organization=organization,
-                    product_data_set=entry,
+                    published_data_set=entry,
                     connection=connection,
                     key_pattern=form.cleaned_data["key_pattern"],
                     actor=request.actor,
@@ -154,7 +154,7 @@ def auto_export_pause(request: MemberRequest, auto_export_id: str) -> HttpRespon
     """Stop delivering new revisions until it is resumed."""
     action = get_event_action(organization=request.organization, event_action_id=auto_export_id)
     event_actions.set_enabled(event_action=action, is_enabled=False, actor=request.actor, at=timezone.now())
-    messages.success(request, f"Paused. New revisions of {action.product_data_set.data_set.name} are not delivered.")
+    messages.success(request, f"Paused. New revisions of {action.published_data_set.data_set.name} are not delivered.")
     return redirect("auto-exports")
 
 
@@ -165,7 +165,7 @@ def auto_export_resume(request: MemberRequest, auto_export_id: str) -> HttpRespo
     action = get_event_action(organization=request.organization, event_action_id=auto_export_id)
     event_actions.set_enabled(event_action=action, is_enabled=True, actor=request.actor, at=timezone.now())
     messages.success(
-        request, f"Resumed. The next revision of {action.product_data_set.data_set.name} is delivered again."
+        request, f"Resumed. The next revision of {action.published_data_set.data_set.name} is delivered again."
     )
     return redirect("auto-exports")
 
@@ -176,5 +176,5 @@ def auto_export_delete(request: MemberRequest, auto_export_id: str) -> HttpRespo
     """Stop for good; what was delivered and its receipts stay."""
     action = get_event_action(organization=request.organization, event_action_id=auto_export_id)
     event_actions.delete_event_action(event_action=action, actor=request.actor, at=timezone.now())
-    messages.success(request, f"Auto-export of {action.product_data_set.data_set.name} deleted. Its receipts stay.")
+    messages.success(request, f"Auto-export of {action.published_data_set.data_set.name} deleted. Its receipts stay.")
     return redirect("auto-exports")

@@ -165,7 +165,7 @@ def export_create(request: MemberRequest) -> HttpResponse:
                     job = exports.create_export(
                         organization=organization,
                         data_set=entry.data_set,
-                        product_data_set=entry,
+                        published_data_set=entry,
                         revision=publication.revision,
                         connection=connection,
                         key_pattern=form.cleaned_data["key_pattern"],

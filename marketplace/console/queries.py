@@ -189,7 +189,7 @@ def last_deliveries_to(*, owner: Organization, organization_ids: Iterable[str]) 
         list_deliveries_of_publisher(owner=owner)
         .order_by()
         .filter(organization__in=list(organization_ids), state=JobState.COMPLETED)
-        .values_list("organization", "product_data_set__product")
+        .values_list("organization", "published_data_set__product")
         .annotate(at=Max("finished_at"))
     )
     return {(organization, product): at for organization, product, at in rows}

@@ -125,7 +125,7 @@ def _product(member: Membership, entry: DemoProduct, email: str, directory: Path
             actor=actor,
             at=now,
         )
-    if not product.product_data_sets.exists():
+    if not product.published_data_sets.exists():
         products.add_data_set(product=product, data_set=data_set, actor=actor, at=now)
     product = products.publish_product(product=product, actor=actor, at=now)
     _backdate(product)
@@ -133,7 +133,7 @@ def _product(member: Membership, entry: DemoProduct, email: str, directory: Path
 
 def _backdate(product: Product) -> None:
     """Have each release published when it was finalized: an exchange that lives does not begin all at once."""
-    published = PublishedRevision.objects.filter(product_data_set__product=product)
+    published = PublishedRevision.objects.filter(published_data_set__product=product)
     finalized_at = Revision.objects.filter(pk=OuterRef("revision_id")).values("finalized_at")
     published.update(published_at=Subquery(finalized_at))
     product.published_at = published.aggregate(first=Min("published_at"))["first"]
@@ -194,10 +194,10 @@ def _subscriber(password: str, say: Say) -> list[tuple[Product, str]]:
                 at=now,
             )
         entitled = list_entitled_data_sets(organization=member.organization, at=timezone.now()).get(product=product)
-        if not EventAction.objects.filter(organization=member.organization, product_data_set=entitled).exists():
+        if not EventAction.objects.filter(organization=member.organization, published_data_set=entitled).exists():
             create_event_action(
                 organization=member.organization,
-                product_data_set=entitled,
+                published_data_set=entitled,
                 connection=connection,
                 key_pattern="",
                 actor=actor,

@@ -7,9 +7,9 @@ from publishers.models.products import (
     Offer,
     OfferVersion,
     Product,
-    ProductDataSet,
     ProductSearch,
     ProductState,
+    PublishedDataSet,
     PublishedRevision,
 )
 
@@ -22,9 +22,9 @@ __all__ = [
     "Offer",
     "OfferVersion",
     "Product",
-    "ProductDataSet",
     "ProductSearch",
     "ProductState",
+    "PublishedDataSet",
     "PublishedRevision",
     "Revision",
     "Upload",

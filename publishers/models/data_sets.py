@@ -12,7 +12,13 @@ from marketplace.core.models import Organization, User
 
 
 class AssetType(models.TextChoices):
+    """What the assets of a data set are. Source: dataexchange 2017-07-25, AssetType; what stands behind: DESIGN section 6."""
+
     S3_SNAPSHOT = "S3_SNAPSHOT", "Files"
+    API_GATEWAY_API = "API_GATEWAY_API", "APIs"
+    REDSHIFT_DATA_SHARE = "REDSHIFT_DATA_SHARE", "Live tables of a database"
+    S3_DATA_ACCESS = "S3_DATA_ACCESS", "Live access to a bucket"
+    LAKE_FORMATION_DATA_PERMISSION = "LAKE_FORMATION_DATA_PERMISSION", "Tables of a lake"
 
 
 class DataSetQuerySet(models.QuerySet["DataSet"]):
@@ -68,17 +74,22 @@ class Revision(models.Model):
         ]
         indexes: ClassVar = [models.Index(fields=["data_set", "-created_at", "-id"], name="revision_by_data_set")]
         triggers: ClassVar = [
-            # What was finalized stays as it is; it may only be revoked, and then stays revoked.
+            # What was finalized stays as it is; it may be revoked, and then stays revoked. Until it is published its
+            # owner may open it again or delete it. Source: AWS Data Exchange user guide, revisions.
             pgtrigger.Trigger(
                 name="finalized_is_immutable",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
                 condition=pgtrigger.Q(old__finalized_at__isnull=False),
                 func="""
-                    IF TG_OP = 'DELETE' THEN
-                        RAISE EXCEPTION 'revision % is finalized and cannot be deleted', OLD.id USING ERRCODE = 'check_violation';
+                    IF (TG_OP = 'DELETE' OR NEW.finalized_at IS NULL)
+                        AND EXISTS (SELECT 1 FROM publishers_publishedrevision WHERE revision_id = OLD.id) THEN
+                        RAISE EXCEPTION 'revision % is published and cannot be opened or deleted', OLD.id
+                            USING ERRCODE = 'check_violation';
                     END IF;
-                    IF NEW.finalized_at IS DISTINCT FROM OLD.finalized_at OR NEW.data_set_id <> OLD.data_set_id
+                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                    IF (NEW.finalized_at IS NOT NULL AND NEW.finalized_at <> OLD.finalized_at)
+                        OR NEW.data_set_id <> OLD.data_set_id
                         OR NEW.comment <> OLD.comment OR NEW.created_at <> OLD.created_at OR NEW.id <> OLD.id
                         OR (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at) THEN
                         RAISE EXCEPTION 'revision % is finalized and cannot be changed', OLD.id USING ERRCODE = 'check_violation';
@@ -105,14 +116,18 @@ class Revision(models.Model):
 
 _ASSET_GUARD = """
         IF TG_OP = 'DELETE' THEN target := OLD.revision_id; ELSE target := NEW.revision_id; END IF;
+        IF TG_OP = 'UPDATE' AND (NEW.revision_id <> OLD.revision_id OR NEW.vault_key <> OLD.vault_key
+            OR NEW.sha256 <> OLD.sha256 OR NEW.size_bytes <> OLD.size_bytes OR NEW.details <> OLD.details) THEN
+            RAISE EXCEPTION 'the content of asset % cannot be changed', OLD.id USING ERRCODE = 'check_violation';
+        END IF;
+        -- what remains are tags and times, which may change at any moment
+        IF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND NEW.name = OLD.name AND NEW.etag = OLD.etag AND NEW.md5 = OLD.md5
+            AND NEW.content_type = OLD.content_type AND NEW.created_at = OLD.created_at THEN RETURN NEW; END IF;
         -- FOR SHARE waits for a finalize that is under way, and makes a later one wait for us
-        PERFORM 1 FROM publishers_revision WHERE id = target AND finalized_at IS NULL FOR SHARE;
+        PERFORM 1 FROM publishers_revision WHERE id = target
+            AND (finalized_at IS NULL OR (TG_OP = 'DELETE' AND revoked_at IS NOT NULL)) FOR SHARE;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'revision % is finalized, its assets cannot be changed', target USING ERRCODE = 'check_violation';
-        END IF;
-        IF TG_OP = 'UPDATE' AND (NEW.revision_id <> OLD.revision_id OR NEW.vault_key <> OLD.vault_key
-            OR NEW.sha256 <> OLD.sha256 OR NEW.size_bytes <> OLD.size_bytes) THEN
-            RAISE EXCEPTION 'the bytes of asset % cannot be changed', OLD.id USING ERRCODE = 'check_violation';
         END IF;
         IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
         RETURN NEW;
@@ -120,17 +135,22 @@ _ASSET_GUARD = """
 
 
 class Asset(models.Model):
-    """A file of a revision. Its bytes lie in the vault under a key of their own that is never used again."""
+    """A file of a revision, or what stands behind another asset type.
+
+    A file's bytes lie in the vault under a key of their own that is never used again. Other types have no bytes here:
+    `details` says what they give access to, by the member names of their AssetDetails; secrets among it are sealed.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="assets")
     name = models.CharField(max_length=1024)
     size_bytes = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64)
-    md5 = models.CharField(max_length=32)
-    etag = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64, blank=True)
+    md5 = models.CharField(max_length=32, blank=True)
+    etag = models.CharField(max_length=64, blank=True)
     content_type = models.CharField(max_length=120, default="application/octet-stream")
-    vault_key = models.CharField(max_length=200, unique=True)
+    vault_key = models.CharField(max_length=200, blank=True)
+    details = models.JSONField(default=dict, db_default={})
     tags = models.JSONField(default=dict, db_default={})
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -139,7 +159,11 @@ class Asset(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["revision", "name"], name="asset_name_once"),
             CheckConstraint(condition=Q(size_bytes__gte=0), name="asset_size_positive"),
-            CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="asset_sha256_shape"),
+            models.UniqueConstraint(fields=["vault_key"], condition=~Q(vault_key=""), name="asset_bytes_once"),
+            CheckConstraint(
+                condition=Q(vault_key="", sha256="") | (~Q(vault_key="") & Q(sha256__regex=r"^[0-9a-f]{64}$")),
+                name="asset_sha256_shape",
+            ),
         ]
         triggers: ClassVar = [
             pgtrigger.Trigger(
@@ -153,6 +177,11 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_file(self) -> bool:
+        """Return True when there are bytes to deliver and to read."""
+        return bool(self.vault_key)
 
 
 class UploadState(models.TextChoices):

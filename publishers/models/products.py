@@ -100,16 +100,23 @@ class Product(models.Model):
         return self.id
 
 
-class ProductDataSet(models.Model):
-    """A data set in a product. Its id is the entitled data set's id: subscribers see this one, not the owner's."""
+class PublishedDataSet(models.Model):
+    """A data set as others get it: in a product, or, without one, by a data grant.
+
+    Its id is the entitled data set's id: receivers see this one, not the owner's. What a closed one has published stays
+    as it is; nothing more is published to it.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
-    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="product_data_sets")
-    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="product_data_sets")
+    product = models.ForeignKey(
+        Product, on_delete=models.PROTECT, null=True, blank=True, related_name="published_data_sets"
+    )
+    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="published_data_sets")
     history_rule = models.CharField(max_length=4, choices=HistoryRule.choices, default=HistoryRule.ALL)
     history_count = models.IntegerField(null=True, blank=True, validators=[MaxValueValidator(100)])
     future_rule = models.BooleanField(default=True)
     added_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -127,23 +134,32 @@ class ProductDataSet(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.data_set_id} in {self.product_id}"
+        return f"{self.data_set_id} in {self.product_id}" if self.product_id else f"{self.data_set_id} by grant"
+
+    @property
+    def origin(self) -> str:
+        """Return what a reader got it through, in words."""
+        return self.product.name if self.product is not None else "a data grant"
 
 
 class PublishedRevision(models.Model):
     """A finalized revision in a product's data set: from this moment subscribers may have it."""
 
     id = models.BigAutoField(primary_key=True)
-    product_data_set = models.ForeignKey(ProductDataSet, on_delete=models.PROTECT, related_name="published_revisions")
+    published_data_set = models.ForeignKey(
+        PublishedDataSet, on_delete=models.PROTECT, related_name="published_revisions"
+    )
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="publications")
     published_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["product_data_set", "revision"], name="revision_published_once")]
-        indexes: ClassVar = [models.Index(fields=["product_data_set", "-published_at"], name="published_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["published_data_set", "revision"], name="revision_published_once")
+        ]
+        indexes: ClassVar = [models.Index(fields=["published_data_set", "-published_at"], name="published_newest")]
 
     def __str__(self) -> str:
-        return f"{self.revision_id} in {self.product_data_set_id}"
+        return f"{self.revision_id} in {self.published_data_set_id}"
 
 
 class Offer(models.Model):

@@ -22,8 +22,8 @@ from publishers.models import (
     Offer,
     OfferVersion,
     Product,
-    ProductDataSet,
     ProductState,
+    PublishedDataSet,
     Revision,
 )
 from publishers.operations import revisions, search
@@ -175,7 +175,7 @@ def add_data_set(
     history_rule: str = HistoryRule.ALL,
     history_count: int | None = None,
     future_rule: bool = True,
-) -> ProductDataSet:
+) -> PublishedDataSet:
     """List a data set in a product. In a published product its finalized revisions are published at once.
 
     Raises DataSetAlreadyInProduct, Invalid, LimitExceeded "Data sets per product".
@@ -187,12 +187,12 @@ def add_data_set(
         raise Invalid("Give 1 to 100 revisions with the rule LAST, and only with it.", field="history_count")
     if history_rule == HistoryRule.NONE and not future_rule:
         raise Invalid("Subscribers must get past revisions, future ones, or both.", field="future_rule")
-    if product.product_data_sets.filter(data_set=data_set).exists():
+    if product.published_data_sets.filter(data_set=data_set).exists():
         raise DataSetAlreadyInProduct("DATA_SET", data_set.pk)
     limit = settings.QUOTAS["Data sets per product"]
-    if product.product_data_sets.count() >= limit:
+    if product.published_data_sets.count() >= limit:
         raise LimitExceeded("Data sets per product", limit)
-    entry = ProductDataSet.objects.create(
+    entry = PublishedDataSet.objects.create(
         product=product,
         data_set=data_set,
         history_rule=history_rule,
@@ -202,8 +202,8 @@ def add_data_set(
     )
     audit.record("product.data_set_added", actor=actor, subject=product, detail={"data_set_id": data_set.pk})
     if product.state == ProductState.PUBLISHED:
-        _publish_history(entry=entry, at=at)
-        publish_on_commit("product.data_set_added", organization_id=product.owner_id, product_data_set_id=entry.pk)
+        revisions.publish_history(entry=entry, at=at)
+        publish_on_commit("product.data_set_added", organization_id=product.owner_id, published_data_set_id=entry.pk)
     return entry
 
 
@@ -213,23 +213,8 @@ def remove_data_set(*, product: Product, data_set: DataSet, actor: Actor) -> Non
     product = Product.objects.select_for_update().get(pk=product.pk)
     if product.published_at is not None:
         raise DataSetsAreFixed("PRODUCT", product.pk)
-    if product.product_data_sets.filter(data_set=data_set).delete()[0]:
+    if product.published_data_sets.filter(data_set=data_set).delete()[0]:
         audit.record("product.data_set_removed", actor=actor, subject=product, detail={"data_set_id": data_set.pk})
-
-
-def _publish_history(*, entry: ProductDataSet, at: datetime) -> None:
-    DataSet.objects.select_for_update().get(pk=entry.data_set_id)  # see revisions.publish_revision
-    finalized = Revision.objects.filter(
-        data_set=entry.data_set_id, finalized_at__isnull=False, revoked_at=None
-    ).order_by("-finalized_at", "-pk")
-    if entry.history_rule == HistoryRule.NONE:
-        chosen: list[Revision] = []
-    elif entry.history_rule == HistoryRule.LAST:
-        chosen = list(finalized[: entry.history_count])
-    else:
-        chosen = list(finalized)
-    for revision in reversed(chosen):
-        revisions.publish_to(entry=entry, revision=revision, at=at)
 
 
 def blockers(product: Product) -> list[tuple[str, str]]:
@@ -243,11 +228,11 @@ def blockers(product: Product) -> list[tuple[str, str]]:
         )
     if not product.support_contact:
         found.append(("support_contact", "Name a support contact."))
-    entries = list(product.product_data_sets.all())
+    entries = list(product.published_data_sets.all())
     if not entries:
         found.append(("data_sets", "Add a data set."))
     elif not Revision.objects.filter(
-        data_set__product_data_sets__in=entries, finalized_at__isnull=False, revoked_at=None
+        data_set__published_data_sets__in=entries, finalized_at__isnull=False, revoked_at=None
     ).exists():
         found.append(("data_sets", "Finalize a revision of a data set, so that subscribers get something."))
     return found
@@ -270,8 +255,8 @@ def publish_product(*, product: Product, actor: Actor, at: datetime) -> Product:
     product.state = ProductState.PUBLISHED
     product.published_at = product.updated_at = at
     product.save(update_fields=["state", "published_at", "updated_at"])
-    for entry in product.product_data_sets.select_related("product__owner"):
-        _publish_history(entry=entry, at=at)
+    for entry in product.published_data_sets.select_related("product__owner", "data_set"):
+        revisions.publish_history(entry=entry, at=at)
     audit.record("product.published", actor=actor, subject=product)
     publish_on_commit("product.published", organization_id=product.owner_id, product_id=product.pk)
     search.refresh(product=product)

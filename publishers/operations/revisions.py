@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from marketplace.core import audit
 from marketplace.core.actors import SYSTEM, Actor
@@ -15,7 +16,7 @@ from publishers.models import (
     DataSet,
     HistoryRule,
     Product,
-    ProductDataSet,
+    PublishedDataSet,
     PublishedRevision,
     Revision,
     UploadState,
@@ -197,22 +198,29 @@ def finalize_revision(*, revision: Revision, actor: Actor, at: datetime) -> Revi
 
 @transaction.atomic
 def publish_revision(*, revision: Revision, at: datetime) -> int:
-    """Publish a finalized revision to every product that holds its data set; return how many are new. Twice adds nothing."""
+    """Publish a finalized revision wherever its data set is published; return how many are new. Twice adds nothing.
+
+    A revision that was opened again or deleted since, or revoked, is published nowhere.
+    """
     # A product that is being published right now either sees this revision, or has committed when we go on.
     DataSet.objects.select_for_update().get(pk=revision.data_set_id)
-    revision.refresh_from_db()
-    if revision.revoked_at is not None:
+    found = Revision.objects.filter(pk=revision.pk, finalized_at__isnull=False, revoked_at=None).first()
+    if found is None:
         return 0
-    entries = ProductDataSet.objects.filter(data_set_id=revision.data_set_id, product__published_at__isnull=False)
+    entries = PublishedDataSet.objects.filter(data_set_id=found.data_set_id, closed_at=None).filter(
+        Q(product=None) | Q(product__published_at__isnull=False)
+    )
     return sum(
-        publish_to(entry=entry, revision=revision, at=at)
-        for entry in entries.select_related("product__owner").order_by("pk")
-        if _is_for_subscribers(entry, revision)
+        publish_to(entry=entry, revision=found, at=at)
+        for entry in entries.select_related("product__owner", "data_set").order_by("pk")
+        if _is_for_readers(entry, found)
     )
 
 
-def _is_for_subscribers(entry: ProductDataSet, revision: Revision) -> bool:
-    """Return what the access rules say, however late the question is asked."""
+def _is_for_readers(entry: PublishedDataSet, revision: Revision) -> bool:
+    """Return what the access rules say, however late the question is asked; a data grant gives everything."""
+    if entry.product is None:
+        return True
     since = max(entry.added_at, entry.product.published_at or entry.added_at)
     if revision.finalized_at is None or revision.finalized_at > since:
         return entry.future_rule
@@ -223,26 +231,41 @@ def _is_for_subscribers(entry: ProductDataSet, revision: Revision) -> bool:
     return revision.pk in newest[: entry.history_count]
 
 
-def publish_to(*, entry: ProductDataSet, revision: Revision, at: datetime) -> int:
-    """Publish one revision to one product; return 1, or 0 when it was there already."""
+def publish_history(*, entry: PublishedDataSet, at: datetime) -> None:
+    """Publish what was finalized before the data set came here, under the entry's history rule."""
+    DataSet.objects.select_for_update().get(pk=entry.data_set_id)  # see publish_revision
+    finalized = Revision.objects.filter(
+        data_set=entry.data_set_id, finalized_at__isnull=False, revoked_at=None
+    ).order_by("-finalized_at", "-pk")
+    if entry.history_rule == HistoryRule.NONE:
+        chosen: list[Revision] = []
+    elif entry.history_rule == HistoryRule.LAST:
+        chosen = list(finalized[: entry.history_count])
+    else:
+        chosen = list(finalized)
+    for revision in reversed(chosen):
+        publish_to(entry=entry, revision=revision, at=at)
+
+
+def publish_to(*, entry: PublishedDataSet, revision: Revision, at: datetime) -> int:
+    """Publish one revision to one place; return 1, or 0 when it was there already."""
     _, is_new = PublishedRevision.objects.get_or_create(
-        product_data_set=entry, revision=revision, defaults={"published_at": at}
+        published_data_set=entry, revision=revision, defaults={"published_at": at}
     )
     if not is_new:
         return 0
-    search.refresh(product=entry.product)
+    if entry.product is not None:
+        search.refresh(product=entry.product)
+    owner_id = entry.data_set.owner_id
     audit.record(
         "revision.published",
         actor=SYSTEM,
         subject=revision,
-        organization_id=entry.product.owner_id,
-        detail={"product_id": entry.product_id},
+        organization_id=owner_id,
+        detail={"published_data_set_id": entry.pk, "product_id": entry.product_id},
     )
     publish_on_commit(
-        "revision.published",
-        organization_id=entry.product.owner_id,
-        product_data_set_id=entry.pk,
-        revision_id=revision.pk,
+        "revision.published", organization_id=owner_id, published_data_set_id=entry.pk, revision_id=revision.pk
     )
     return 1
 
@@ -264,7 +287,7 @@ def revoke_revision(*, revision: Revision, comment: str, actor: Actor, at: datet
     revision.revoked_at = revision.updated_at = at
     revision.revocation_comment = comment
     revision.save(update_fields=["revoked_at", "updated_at", "revocation_comment"])
-    for product in Product.objects.filter(product_data_sets__published_revisions__revision=revision).distinct():
+    for product in Product.objects.filter(published_data_sets__published_revisions__revision=revision).distinct():
         search.refresh(product=product)
     audit.record("revision.revoked", actor=actor, subject=revision)
     publish_on_commit("revision.revoked", organization_id=revision.data_set.owner_id, revision_id=revision.pk)

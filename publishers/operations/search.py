@@ -32,7 +32,7 @@ def refresh(*, product: Product) -> None:
     if product.state != ProductState.PUBLISHED:
         ProductSearch.objects.filter(product=product).delete()
         return
-    published = PublishedRevision.objects.filter(product_data_set__product=product, revision__revoked_at=None)
+    published = PublishedRevision.objects.filter(published_data_set__product=product, revision__revoked_at=None)
     assets = Asset.objects.filter(revision__publications__in=published)
     names = assets.order_by("name").values_list("name", flat=True).distinct()[:200]
     facts = published.aggregate(newest=Max("published_at"))

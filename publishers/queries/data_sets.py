@@ -6,7 +6,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import Asset, DataSet, ProductDataSet, PublishedRevision, Revision, Upload
+from publishers.models import Asset, DataSet, PublishedDataSet, PublishedRevision, Revision, Upload
 
 
 def list_owned_data_sets(*, owner: Organization) -> QuerySet[DataSet]:
@@ -16,7 +16,7 @@ def list_owned_data_sets(*, owner: Organization) -> QuerySet[DataSet]:
         .annotate(
             revision_count=Count("revisions", distinct=True),
             finalized_count=Count("revisions", filter=Q(revisions__finalized_at__isnull=False), distinct=True),
-            product_count=Count("product_data_sets", distinct=True),
+            product_count=Count("published_data_sets", distinct=True),
             newest_at=Max("revisions__finalized_at"),
         )
         .order_by("-created_at", "-pk")
@@ -70,9 +70,9 @@ def get_upload(*, revision: Revision, upload_id: str) -> Upload:
         raise NotFound("UPLOAD", upload_id) from None
 
 
-def list_holding_products(*, data_set: DataSet) -> QuerySet[ProductDataSet]:
+def list_holding_products(*, data_set: DataSet) -> QuerySet[PublishedDataSet]:
     """Return where a data set is listed, in the order it was added."""
-    return ProductDataSet.objects.filter(data_set=data_set).select_related("product").order_by("added_at", "pk")
+    return PublishedDataSet.objects.filter(data_set=data_set).select_related("product").order_by("added_at", "pk")
 
 
 def published_among(*, revision_ids: Iterable[str]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import OfferVersion, Product, ProductDataSet
+from publishers.models import OfferVersion, Product, PublishedDataSet
 
 
 def list_owned_products(*, owner: Organization) -> QuerySet[Product]:
@@ -41,6 +41,6 @@ def current_offer_version(*, product: Product) -> OfferVersion:
     return version
 
 
-def list_product_data_sets(*, product: Product) -> QuerySet[ProductDataSet]:
+def list_product_data_sets(*, product: Product) -> QuerySet[PublishedDataSet]:
     """Return the data sets of a product, in the order they were added."""
-    return ProductDataSet.objects.filter(product=product).select_related("data_set").order_by("added_at", "pk")
+    return PublishedDataSet.objects.filter(product=product).select_related("data_set").order_by("added_at", "pk")

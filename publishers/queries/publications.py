@@ -24,8 +24,8 @@ class PublicationFigures:
 def list_publications(*, product: Product) -> QuerySet[PublishedRevision]:
     """Return a product's published revisions, newest first, revoked ones among them, with `asset_count`, `size_bytes`."""
     return (
-        PublishedRevision.objects.filter(product_data_set__product=product)
-        .select_related("revision", "product_data_set__data_set")
+        PublishedRevision.objects.filter(published_data_set__product=product)
+        .select_related("revision", "published_data_set__data_set")
         .annotate(asset_count=Count("revision__assets"), size_bytes=Sum("revision__assets__size_bytes", default=0))
         .order_by("-published_at", "-pk")
     )
@@ -33,7 +33,7 @@ def list_publications(*, product: Product) -> QuerySet[PublishedRevision]:
 
 def publication_figures(*, product: Product) -> PublicationFigures:
     """Return the totals over what is published and not revoked."""
-    published = PublishedRevision.objects.filter(product_data_set__product=product, revision__revoked_at=None)
+    published = PublishedRevision.objects.filter(published_data_set__product=product, revision__revoked_at=None)
     span = published.aggregate(
         revisions=Count("pk"), first_at=Min("revision__finalized_at"), last_at=Max("revision__finalized_at")
     )

@@ -82,7 +82,7 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
     now = timezone.now()
     action = event_actions.create_event_action(
         organization=subscriber.organization,
-        product_data_set=entitled_data_set,
+        published_data_set=entitled_data_set,
         connection=connection,
         key_pattern="",
         actor=actor_of(subscriber),
@@ -91,7 +91,7 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
     export = exports.create_export(
         organization=subscriber.organization,
         data_set=data_set,
-        product_data_set=entitled_data_set,
+        published_data_set=entitled_data_set,
         revision=finalized_revision,
         connection=connection,
         key_pattern="",

@@ -90,7 +90,7 @@ def test_the_catalogue_is_searched_page_by_page_by_anybody(publisher, product, a
         program.call(
             "POST",
             f"/api/products/{made['id']}/data-sets",
-            {"data_set_id": product.product_data_sets.get().data_set_id},
+            {"data_set_id": product.published_data_sets.get().data_set_id},
         )
         assert program.call("POST", f"/api/products/{made['id']}/publish").status_code == 200
     work.run_due()
@@ -110,7 +110,7 @@ def test_the_catalogue_is_searched_page_by_page_by_anybody(publisher, product, a
     shown = anonymous.call("GET", f"/api/catalogue/{product.pk}").json()
     assert shown["publisher"] == {"account_id": account, "name": "Publisher"}
     assert (shown["offer"]["price_minor"], shown["offer"]["terms"]) == (0, "Use it well.")
-    assert shown["data_sets"][0]["data_set_id"] == product.product_data_sets.get().pk
+    assert shown["data_sets"][0]["data_set_id"] == product.published_data_sets.get().pk
 
 
 def test_a_subscription_entitles_until_it_is_ended(subscriber, product, program_of):
@@ -122,7 +122,7 @@ def test_a_subscription_entitles_until_it_is_ended(subscriber, product, program_
     made = program.call("POST", "/api/subscriptions", body)
     assert (made.status_code, made.json()["terms"]) == (201, "Use it well.")
     (entitlement,) = program.call("GET", "/api/entitlements").json()["items"]
-    assert entitlement["data_set_id"] == product.product_data_sets.get().pk
+    assert entitlement["data_set_id"] == product.published_data_sets.get().pk
     assert entitlement["subscription_id"] == made.json()["id"]
     assert program.call("POST", "/api/subscriptions", body).json()["code"] == "AlreadySubscribed"
     path = f"/api/subscriptions/{made.json()['id']}"

@@ -19,7 +19,7 @@ def failed_deliveries(subscriber, entitled_data_set, connection, finalized_revis
         exports.create_export(
             organization=subscriber.organization,
             data_set=entitled_data_set.data_set,
-            product_data_set=entitled_data_set,
+            published_data_set=entitled_data_set,
             revision=finalized_revision,
             connection=connection,
             key_pattern=pattern,

@@ -21,7 +21,7 @@ def delivery(subscriber, entitled_data_set, connection, finalized_revision):
     job = exports.create_export(
         organization=subscriber.organization,
         data_set=entitled_data_set.data_set,
-        product_data_set=entitled_data_set,
+        published_data_set=entitled_data_set,
         revision=finalized_revision,
         connection=connection,
         key_pattern="secret-folder/${Asset.Name}",

@@ -28,7 +28,7 @@ def test_the_list_shows_state_and_use_but_no_secret(client, subscriber, connecti
 
     create_event_action(
         organization=subscriber.organization,
-        product_data_set=entitled_data_set,
+        published_data_set=entitled_data_set,
         connection=connection,
         key_pattern="",
         actor=actor_of(subscriber),

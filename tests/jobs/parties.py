@@ -24,7 +24,7 @@ def auto_export(member: Any, entry: Any, connection: StorageConnection, pattern:
     """Set up an auto-export."""
     return event_actions.create_event_action(
         organization=member.organization,
-        product_data_set=entry,
+        published_data_set=entry,
         connection=connection,
         key_pattern=pattern,
         actor=actor_of(member),
@@ -45,7 +45,7 @@ def export(
     job = exports.create_export(
         organization=member.organization,
         data_set=entry.data_set,
-        product_data_set=entry,
+        published_data_set=entry,
         revision=revision,
         connection=connection,
         key_pattern=pattern,

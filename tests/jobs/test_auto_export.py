@@ -52,7 +52,7 @@ def test_the_next_revision_arrives_with_a_receipt(subscriber, entitled_data_set,
 
 def test_earlier_revisions_are_not_sent(subscriber, entitled_data_set, connection, finalized_revision):
     auto_export(subscriber, entitled_data_set, connection)
-    start_auto_exports(product_data_set_id=entitled_data_set.pk, revision_id=finalized_revision.pk)
+    start_auto_exports(published_data_set_id=entitled_data_set.pk, revision_id=finalized_revision.pk)
     work.run_due()
     assert Job.objects.count() == 0
     assert contents(connection) == {}
@@ -63,7 +63,7 @@ def test_the_reaction_runs_twice_without_a_second_job(subscriber, entitled_data_
     revision = make_revision()
     before = Job.objects.values().get()
     for _ in range(2):
-        start_auto_exports(product_data_set_id=entitled_data_set.pk, revision_id=revision.pk)
+        start_auto_exports(published_data_set_id=entitled_data_set.pk, revision_id=revision.pk)
         work.run_due()
     assert Job.objects.values().get() == before
     assert AuditRecord.objects.filter(action="job.started").count() == 1
@@ -229,7 +229,7 @@ def test_the_reaction_delivered_many_times_at_once_starts_one_job(
     revision = make_revision(finalize=False)
     revisions.finalize_revision(revision=revision, actor=actor_of(publisher), at=timezone.now())
     revisions.publish_revision(revision=revision, at=timezone.now())
-    react = {"product_data_set_id": entitled_data_set.pk, "revision_id": revision.pk}
+    react = {"published_data_set_id": entitled_data_set.pk, "revision_id": revision.pk}
     assert outcomes(*[lambda: start_auto_exports(**react)] * 4) == [None] * 4
     assert Job.objects.count() == 1
     outcomes(work.run_due, work.run_due)

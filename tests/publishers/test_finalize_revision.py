@@ -100,7 +100,6 @@ def test_no_operation_changes_a_finalized_revision(finalized_revision, publisher
 @pytest.mark.parametrize(
     "change",
     [
-        "finalized_at = NULL",
         "finalized_at = now()",
         "comment = 'other'",
         "created_at = now() - interval '1 day'",
@@ -120,7 +119,12 @@ def test_the_database_refuses_to_move_or_delete_a_finalized_revision(finalized_r
     )
     with pytest.raises(IntegrityError, match="cannot be changed"):
         execute("UPDATE publishers_revision SET data_set_id = %s WHERE id = %s", other.pk, finalized_revision.pk)
-    with pytest.raises(IntegrityError, match="cannot be deleted"):
+
+
+def test_the_database_refuses_to_reopen_or_delete_a_published_revision(product, finalized_revision):
+    with pytest.raises(IntegrityError, match="cannot be opened or deleted"):
+        execute("UPDATE publishers_revision SET finalized_at = NULL WHERE id = %s", finalized_revision.pk)
+    with pytest.raises(IntegrityError, match="cannot be opened or deleted"):
         execute("DELETE FROM publishers_revision WHERE id = %s", finalized_revision.pk)
 
 
@@ -129,7 +133,7 @@ def test_the_database_refuses_to_move_or_delete_a_finalized_revision(finalized_r
     ["name = 'other.csv'", "sha256 = repeat('a', 64)", "size_bytes = 1", "vault_key = 'assets/x'", "etag = 'x'"],
 )
 def test_the_database_refuses_to_change_an_asset_of_a_finalized_revision(finalized_revision, change):
-    with pytest.raises(IntegrityError, match="its assets cannot be changed"):
+    with pytest.raises(IntegrityError, match="cannot be changed"):
         execute(f"UPDATE publishers_asset SET {change} WHERE revision_id = %s", finalized_revision.pk)
 
 
@@ -151,13 +155,13 @@ def test_the_database_refuses_to_add_or_delete_an_asset_of_a_finalized_revision(
 
 @pytest.mark.parametrize("change", ["sha256 = repeat('a', 64)", "size_bytes = 1", "vault_key = 'assets/x'"])
 def test_the_bytes_of_an_asset_cannot_be_changed_in_a_draft_either(draft_revision, change):
-    with pytest.raises(IntegrityError, match="the bytes of asset"):
+    with pytest.raises(IntegrityError, match="the content of asset"):
         execute(f"UPDATE publishers_asset SET {change} WHERE revision_id = %s", draft_revision.pk)
 
 
 def test_an_asset_cannot_leave_a_draft_for_another_revision(draft_revision, make_revision):
     other = make_revision(finalize=False)
-    with pytest.raises(IntegrityError, match="the bytes of asset"):
+    with pytest.raises(IntegrityError, match="the content of asset"):
         execute("UPDATE publishers_asset SET revision_id = %s WHERE revision_id = %s", other.pk, draft_revision.pk)
 
 

@@ -170,8 +170,11 @@ def test_one_revision_goes_to_every_product_that_holds_its_data_set_once(product
     revision = finalized(data_set, publisher)
     for _ in range(3):
         publish_revision(revision_id=revision.pk)
-    entries = [product.product_data_sets.get(), second]
-    assert [PublishedRevision.objects.filter(product_data_set=e, revision=revision).count() for e in entries] == [1, 1]
+    entries = [product.published_data_sets.get(), second]
+    assert [PublishedRevision.objects.filter(published_data_set=e, revision=revision).count() for e in entries] == [
+        1,
+        1,
+    ]
 
 
 def test_a_revision_revoked_before_it_was_published_is_not_published(product, publisher, data_set):
@@ -207,7 +210,7 @@ def test_rules_that_contradict_themselves_are_refused(draft, publisher, data_set
     with pytest.raises(Invalid) as caught:
         add(draft, data_set, publisher, **rules)
     assert caught.value.field == field
-    assert draft.product_data_sets.count() == 0
+    assert draft.published_data_sets.count() == 0
 
 
 def test_the_database_refuses_rules_that_contradict_themselves(product):
@@ -218,7 +221,7 @@ def test_the_database_refuses_rules_that_contradict_themselves(product):
         "history_rule = 'SOME'",
     ):
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"UPDATE publishers_productdataset SET {change}")
+            cursor.execute(f"UPDATE publishers_publisheddataset SET {change}")
 
 
 def test_a_data_set_stands_once_in_a_product_and_leaves_only_a_draft(draft, publisher, data_set, make_revision):
@@ -233,7 +236,7 @@ def test_a_data_set_stands_once_in_a_product_and_leaves_only_a_draft(draft, publ
     publish(draft, publisher)
     with pytest.raises(DataSetsAreFixed):
         products.remove_data_set(product=draft, data_set=data_set, actor=actor_of(publisher))
-    assert draft.product_data_sets.count() == 1
+    assert draft.published_data_sets.count() == 1
 
 
 def test_the_limits_of_the_installation_hold(draft, publisher, data_set, settings):

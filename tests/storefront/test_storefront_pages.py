@@ -72,7 +72,7 @@ def test_subscribing_takes_the_terms_that_were_read(client, product, subscriber,
     done = client.post(url, {"offer_version": version, "terms": "on"})
     agreement = Agreement.objects.get()
     assert agreement.offer_version_id == version
-    assert done.url == f"/my-data/{agreement.entitlements.get().product_data_set_id}"
+    assert done.url == f"/my-data/{agreement.entitlements.get().published_data_set_id}"
     again = client.post(url, {"offer_version": version, "terms": "on"})
     assert again.status_code == 409
     assert Agreement.objects.count() == 1

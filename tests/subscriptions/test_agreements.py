@@ -78,8 +78,8 @@ def test_accepting_entitles_to_every_data_set_at_once(product, subscriber, publi
     agreement = accept(subscriber, product, at=at)
     assert agreement.offer_version == current_offer_version(product=product)
     assert (agreement.accepted_by, agreement.accepted_at, agreement.ended_at) == (subscriber.user, at, None)
-    assert {(e.product_data_set_id, e.valid_from, e.valid_until) for e in agreement.entitlements.all()} == {
-        (entry.pk, at, None) for entry in product.product_data_sets.all()
+    assert {(e.published_data_set_id, e.valid_from, e.valid_until) for e in agreement.entitlements.all()} == {
+        (entry.pk, at, None) for entry in product.published_data_sets.all()
     }
     assert readable(subscriber).count() == 2
     assert OutboxEvent.objects.get(name="agreement.accepted").payload == {
@@ -213,13 +213,13 @@ def test_a_data_set_added_later_reaches_living_subscribers_only(product, agreeme
     entry = add_data_set(product, publisher)
     assert readable(subscriber).count() == 1
     work.run_due()
-    assert set(readable(subscriber).values_list("product_data_set", flat=True)) == set(
-        product.product_data_sets.values_list("pk", flat=True)
+    assert set(readable(subscriber).values_list("published_data_set", flat=True)) == set(
+        product.published_data_sets.values_list("pk", flat=True)
     )
     assert readable(stranger).count() == 0
     for _ in range(2):
-        extend_task(product_data_set_id=entry.pk)
-    assert Entitlement.objects.filter(product_data_set=entry).count() == 1
+        extend_task(published_data_set_id=entry.pk)
+    assert Entitlement.objects.filter(published_data_set=entry).count() == 1
 
 
 def test_a_strangers_agreement_is_not_there(agreement, subscriber, stranger):
@@ -240,10 +240,10 @@ class TestRaces:
         entry = add_data_set(product, publisher)
         with transaction.atomic():
             end(agreement, subscriber)
-            with blocked(lambda: extend_entitlements(product_data_set=entry, at=timezone.now())) as extending:
+            with blocked(lambda: extend_entitlements(published_data_set=entry, at=timezone.now())) as extending:
                 pass
         extending.outcome()
-        assert Entitlement.objects.filter(product_data_set=entry).count() == 0
+        assert Entitlement.objects.filter(published_data_set=entry).count() == 0
         assert readable(subscriber).count() == 0
 
     def test_an_acceptance_during_a_change_of_the_terms_sees_the_change(self, product, subscriber, publisher):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from marketplace.core import work
-from publishers.models import ProductDataSet
+from publishers.models import PublishedDataSet
 from publishers.operations import products, revisions
 from publishers.operations.data_sets import create_data_set
 from publishers.queries.products import current_offer_version
@@ -30,7 +30,9 @@ class Model:
 
     def readable(self, reader: str) -> set[tuple[str, str]]:
         held = set(
-            ProductDataSet.objects.filter(product__in=self.products_of.get(reader, set())).values_list("pk", flat=True)
+            PublishedDataSet.objects.filter(product__in=self.products_of.get(reader, set())).values_list(
+                "pk", flat=True
+            )
         )
         return {
             (entry, revision) for entry, revision in self.published if entry in held and revision not in self.revoked
@@ -82,7 +84,7 @@ class World:
             self._add(product, data_set)
         self.tick()
         products.publish_product(product=product, actor=actor, at=self.at)
-        for entry in product.product_data_sets.all():
+        for entry in product.published_data_sets.all():
             self._history(entry)
         self.products.append(product)
 
@@ -112,7 +114,7 @@ class World:
         revisions.finalize_revision(revision=revision, actor=actor, at=self.tick())
         self.finalized[data_set.pk].append(revision.pk)
         for product in self.products:
-            for entry in product.product_data_sets.filter(data_set=data_set, future_rule=True):
+            for entry in product.published_data_sets.filter(data_set=data_set, future_rule=True):
                 self.model.published.add((entry.pk, revision.pk))
 
     def revoke(self) -> None:
@@ -157,7 +159,7 @@ class World:
     def extend(self) -> None:
         """A published product gets another data set."""
         product = self.dice.choice(self.products)
-        held = set(product.product_data_sets.values_list("data_set", flat=True))
+        held = set(product.published_data_sets.values_list("data_set", flat=True))
         free = [d for d in self.data_sets if d.pk not in held]
         if free:
             self.tick()
@@ -168,7 +170,7 @@ class World:
         later = max(self.at, datetime.now(UTC)) + timedelta(days=400)
         for reader in self.readers:
             found = readable_revisions(organization=reader.organization, at=later)
-            assert set(found.values_list("product_data_set_id", "revision_id")) == self.model.readable(
+            assert set(found.values_list("published_data_set_id", "revision_id")) == self.model.readable(
                 reader.organization_id
             )
         entry, revision = self.dice.choice(sorted(self.model.published))

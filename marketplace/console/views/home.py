@@ -67,7 +67,7 @@ class Step:
 
 def _alike(jobs: Iterable[Job]) -> list[list[Job]]:
     """Return the jobs by data set and bucket: one broken bucket is one matter, however many deliveries it stopped."""
-    groups: dict[tuple[str, str | None], list[Job]] = {}
+    groups: dict[tuple[str | None, str | None], list[Job]] = {}
     for job in jobs:
         groups.setdefault((job.data_set_id, job.connection_id), []).append(job)
     return list(groups.values())
@@ -78,23 +78,23 @@ def _matters(organization: Organization, held: frozenset[str]) -> Iterable[Matte
     for jobs in _alike(list_failed_deliveries(organization=organization, since=since)[:FAILURES_READ])[:EACH_KIND]:
         newest, count = jobs[0], len(jobs)
         if count == 1:
-            title, url = f"Delivery of {newest.data_set.name} failed", reverse("delivery", args=[newest.pk])
+            title, url = f"Delivery of {newest.data_set_name} failed", reverse("delivery", args=[newest.pk])
         else:
-            title = f"{count} deliveries of {newest.data_set.name} failed"
+            title = f"{count} deliveries of {newest.data_set_name} failed"
             url = f"{reverse('deliveries')}?state=failed"
         yield Matter("bad", "circle-x", title, newest.cause, url, "See why")
     for connection in list_failing_connections(organization=organization)[:EACH_KIND]:
         title = f"{connection.name} cannot be written to"
         yield Matter("bad", "hard-drive", title, connection.failure, reverse("storage"), "Mend")
     for action in list_stranded_auto_exports(organization=organization)[:EACH_KIND]:
-        title = f"Auto-export of {action.product_data_set.data_set.name} has no bucket"
+        title = f"Auto-export of {action.published_data_set.data_set.name} has no bucket"
         text = f"The storage connection to {action.connection.bucket} was removed, so nothing is delivered."
         yield Matter("warn", "hard-drive", title, text, reverse("auto-exports"), "Open")
     if "publish:write" not in held:
         return
     for job in list_failed_imports(organization=organization, since=since)[:EACH_KIND]:
         url = reverse("import", args=[job.pk])
-        yield Matter("bad", "circle-x", f"Import into {job.data_set.name} failed", job.cause, url, "See why")
+        yield Matter("bad", "circle-x", f"Import into {job.data_set_name} failed", job.cause, url, "See why")
     for revision in list_draft_revisions(owner=organization)[:EACH_KIND]:
         count = revision.asset_count  # type: ignore[attr-defined]
         files = "1 file waits" if count == 1 else f"{count:,} files wait"

@@ -45,8 +45,8 @@ def my_data(request: MemberRequest) -> HttpResponse:
     page = Paginator(entitled, DATA_SETS_PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     by_set: dict[str, list[object]] = {}
-    for action in list_event_actions(organization=organization).filter(product_data_set__in=shown):
-        by_set.setdefault(action.product_data_set_id, []).append(action)
+    for action in list_event_actions(organization=organization).filter(published_data_set__in=shown):
+        by_set.setdefault(action.published_data_set_id, []).append(action)
     latest = latest_of_data_sets(organization=organization, data_set_ids=[entry.pk for entry in shown])
     context = {
         "page": page,
@@ -71,8 +71,8 @@ def my_data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
     shown = list(page.object_list)
     files = first_assets(revision_ids=[p.revision_id for p in shown], each=FILES_PER_REVISION)
     counts = {p.revision_id: getattr(p, "asset_count", 0) for p in shown}
-    actions = list_event_actions(organization=organization).filter(product_data_set=entry)
-    deliveries = list_deliveries(organization=organization).filter(product_data_set=entry)
+    actions = list_event_actions(organization=organization).filter(published_data_set=entry)
+    deliveries = list_deliveries(organization=organization).filter(published_data_set=entry)
     delivered = set(
         deliveries.filter(revision__in=[p.revision_id for p in shown], state=JobState.COMPLETED).values_list(
             "revision_id", flat=True
@@ -89,8 +89,10 @@ def my_data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
         "actions": actions,
         "deliveries": recent,
         "live": any(job.state == JobState.IN_PROGRESS for job in recent),
-        "agreement": living_agreement(organization=organization, product=entry.product),
-        "entitled_with": list_entitled_data_sets(organization=organization, at=now).filter(product=entry.product),
+        "agreement": entry.product and living_agreement(organization=organization, product=entry.product),
+        "entitled_with": list_entitled_data_sets(organization=organization, at=now).filter(
+            product__isnull=False, product=entry.product
+        ),
         "snippets": snippets(data_set_id=entry.pk),
         "auto_export_call": auto_export_call(data_set_id=entry.pk),
         "can_change": "subscriptions:write" in scopes.allowed(request.membership),
@@ -110,7 +112,7 @@ def my_revision(request: MemberRequest, data_set_id: str, revision_id: str) -> H
     )
     assets = list_assets(revision=publication.revision).order_by("name", "pk")
     deliveries = list_deliveries(organization=organization).filter(
-        product_data_set=entry, revision=publication.revision_id
+        published_data_set=entry, revision=publication.revision_id
     )
     recent = list(deliveries[:DELIVERIES_SHOWN])
     context = {

@@ -44,9 +44,9 @@ class AutoExport(serializers.Serializer[Any]):
     """Each revision published to the data set from now on goes to the bucket."""
 
     id = serializers.CharField()
-    data_set_id = serializers.CharField(source="product_data_set_id")
-    data_set_name = serializers.CharField(source="product_data_set.data_set.name")
-    product_id = serializers.CharField(source="product_data_set.product_id")
+    data_set_id = serializers.CharField(source="published_data_set_id")
+    data_set_name = serializers.CharField(source="published_data_set.data_set.name")
+    product_id = serializers.CharField(source="published_data_set.product_id")
     storage_connection_id = serializers.CharField(source="connection_id")
     bucket = serializers.CharField(source="connection.bucket")
     key_pattern = serializers.CharField()
@@ -100,7 +100,7 @@ class DeliveryProgress(serializers.Serializer[Any]):
 
     def get_data_set_id(self, job: Any) -> str:
         """Return the id under which the subscriber knows the data set; the owner's for an export of one's own."""
-        return str(job.product_data_set_id or job.data_set_id)
+        return str(job.published_data_set_id or job.data_set_id)
 
 
 class Delivery(DeliveryProgress):
@@ -116,7 +116,7 @@ class Delivery(DeliveryProgress):
 class PublishedDelivery(DeliveryProgress):
     """An export of your data to a subscriber; where their bucket is remains theirs to know."""
 
-    product_id = serializers.CharField(source="product_data_set.product_id")
+    product_id = serializers.CharField(source="published_data_set.product_id")
     subscriber = Party(source="organization")
 
 

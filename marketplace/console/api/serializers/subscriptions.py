@@ -33,11 +33,11 @@ class NewSubscription(Strict):
 class EntitlementShape(serializers.Serializer[Any]):
     """A data set that your organization may read."""
 
-    data_set_id = serializers.CharField(source="product_data_set_id")
-    name = serializers.CharField(source="product_data_set.data_set.name")
-    product_id = serializers.CharField(source="product_data_set.product_id")
-    product_name = serializers.CharField(source="product_data_set.product.name")
-    publisher = Party(source="product_data_set.product.owner")
+    data_set_id = serializers.CharField(source="published_data_set_id")
+    name = serializers.CharField(source="published_data_set.data_set.name")
+    product_id = serializers.CharField(source="published_data_set.product_id")
+    product_name = serializers.CharField(source="published_data_set.product.name")
+    publisher = Party(source="published_data_set.product.owner")
     subscription_id = serializers.CharField(source="agreement_id")
     valid_from = serializers.DateTimeField()
     valid_until = serializers.DateTimeField(allow_null=True)

@@ -9,7 +9,7 @@ from marketplace.console.api.paging import Page, cursor_of, number_of
 from marketplace.console.api.serializers.products import CatalogueItem, CatalogueProduct, CatalogueQuery
 from marketplace.core.errors import NotFound
 from marketplace.core.queries.organizations import list_organizations
-from publishers.models import OfferVersion, Product, ProductDataSet
+from publishers.models import OfferVersion, Product, PublishedDataSet
 from publishers.queries.catalogue import Search, search_catalogue
 from publishers.queries.products import current_offer_version, get_listed_product, list_product_data_sets
 
@@ -33,7 +33,7 @@ class ProductPage:
 
     product: Product
     offer: OfferVersion | None
-    data_sets: list[ProductDataSet]
+    data_sets: list[PublishedDataSet]
     logo_url: str | None
     missing: list[dict[str, str]]
 

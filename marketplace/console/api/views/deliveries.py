@@ -31,7 +31,7 @@ from marketplace.console.api.serializers.deliveries import (
 from marketplace.core import scopes
 from marketplace.core.errors import NotFound
 from marketplace.core.queries.storage import get_storage_connection
-from publishers.models import ProductDataSet
+from publishers.models import PublishedDataSet
 from publishers.queries.data_sets import get_owned_data_set, get_owned_revision
 from subscriptions.queries import get_entitled_data_set, get_entitled_revision
 
@@ -43,7 +43,7 @@ def _page(rows: QuerySet[Job], which: str, caller: Caller, query: dict[str, Any]
     if state:
         rows = rows.filter(state=state)
     if data_set_id:
-        rows = rows.filter(Q(product_data_set=data_set_id) | Q(product_data_set=None, data_set=data_set_id))
+        rows = rows.filter(Q(published_data_set=data_set_id) | Q(published_data_set=None, data_set=data_set_id))
     binding = [which, caller.organization.pk, state, data_set_id]
     return page_of(rows, order_by=NEWEST_FIRST, query=query, binding=binding)
 
@@ -131,7 +131,7 @@ class ExportsView(ApiView):
         Of a data set of your own it needs the scope `publish:write` too.
         """
         organization, data_set_id, revision_id = caller.organization, body["data_set_id"], body["revision_id"]
-        entry: ProductDataSet | None = None
+        entry: PublishedDataSet | None = None
         try:
             entry = get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=caller.at)
             data_set = entry.data_set
@@ -146,7 +146,7 @@ class ExportsView(ApiView):
         job = exports.create_export(
             organization=organization,
             data_set=data_set,
-            product_data_set=entry,
+            published_data_set=entry,
             revision=revision,
             connection=get_storage_connection(organization=organization, connection_id=body["storage_connection_id"]),
             key_pattern=body["key_pattern"],

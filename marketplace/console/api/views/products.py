@@ -19,7 +19,7 @@ from marketplace.console.api.serializers.products import (
     ProductSummary,
 )
 from marketplace.console.api.views.catalogue import ProductPage, page_of_product
-from publishers.models import Product, ProductDataSet, ProductState
+from publishers.models import Product, ProductState, PublishedDataSet
 from publishers.operations import products
 from publishers.queries.data_sets import get_owned_data_set
 from publishers.queries.products import get_owned_product, list_owned_products
@@ -71,7 +71,7 @@ class ProductDataSetsView(ApiView):
     @operation(
         "add_product_data_set", scope="publish:write", takes=NewProductDataSet, gives=ProductDataSetShape, status=201
     )
-    def post(self, caller: Caller, product_id: str, body: dict[str, Any]) -> ProductDataSet:
+    def post(self, caller: Caller, product_id: str, body: dict[str, Any]) -> PublishedDataSet:
         """List a data set in a product.
 
         In a published product its finalized revisions are published at once.

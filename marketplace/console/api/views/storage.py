@@ -111,7 +111,7 @@ class AutoExportsView(ApiView):
         organization = caller.organization
         return event_actions.create_event_action(
             organization=organization,
-            product_data_set=get_entitled_data_set(
+            published_data_set=get_entitled_data_set(
                 organization=organization, data_set_id=body["data_set_id"], at=caller.at
             ),
             connection=get_storage_connection(organization=organization, connection_id=body["storage_connection_id"]),
