@@ -2,10 +2,10 @@
 
 from django.utils import timezone
 
-from marketplace.core import work
+from marketplace.core import storage, work
 from marketplace.core.actors import SYSTEM, Actor
-from publishers.models import Product, Revision, Upload, UploadState
-from publishers.operations import revisions, search, uploads
+from publishers.models import ChangeSet, Product, Revision, Upload, UploadState
+from publishers.operations import change_sets, revisions, search, uploads
 
 
 @work.task("publishers.publish_revision")
@@ -20,6 +20,15 @@ def publish_revision(*, revision_id: str, **_: object) -> None:
 def index_product(*, product_id: str, **_: object) -> None:
     """Write the search row of a product."""
     search.refresh(product=Product.objects.select_related("owner").get(pk=product_id))
+
+
+@work.task("publishers.remove_bytes")
+def remove_bytes(*, keys: list[str], **_: object) -> None:
+    """Remove objects of the vault whose assets were deleted, and uploads of them that are still open."""
+    vault = storage.vault()
+    for key in keys:
+        vault.abort_open_uploads(key, of=lambda found, key=key: found == key)  # type: ignore[misc]
+        vault.delete(key)
 
 
 def _upload_failed(*, upload_id: str, reason: str, **_: object) -> None:
@@ -40,3 +49,21 @@ def abort_stale_uploads(**_: object) -> None:
     limit = timezone.now() - uploads.STALE_AFTER
     for upload in Upload.objects.filter(state=UploadState.OPEN, updated_at__lt=limit)[:500]:
         uploads.abort_upload(upload=upload, actor=SYSTEM, at=timezone.now())
+
+
+def _change_set_failed(*, change_set_id: str, **_: object) -> None:
+    change_set = ChangeSet.objects.filter(pk=change_set_id).first()
+    if change_set is not None:
+        change_sets.fail_change_set(change_set=change_set, at=timezone.now())
+
+
+@work.task("publishers.apply_change_set", on_parked=_change_set_failed)
+def apply_change_set(*, change_set_id: str, **_: object) -> None:
+    """Apply a change set, whole or not at all."""
+    change_sets.apply_change_set(change_set=ChangeSet.objects.get(pk=change_set_id), at=timezone.now())
+
+
+@work.task("publishers.forget_change_sets")
+def forget_change_sets(**_: object) -> None:
+    """Delete change sets that can be looked up no more."""
+    change_sets.forget_change_sets(at=timezone.now())

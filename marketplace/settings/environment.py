@@ -90,6 +90,22 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be an http or https URL, not {value!r}.")
         return value.rstrip("/")
 
+    def quotas(self, name: str, defaults: dict[str, int]) -> dict[str, int]:
+        """Return the defaults with those values that a JSON object names; refuse unknown names and values below 1."""
+        text = self.text(name, "{}")
+        try:
+            changes = json.loads(text)
+        except ValueError:
+            changes = None
+        if not isinstance(changes, dict):
+            raise ImproperlyConfigured(f'{name} must be a JSON object such as {{"Products per account": 100}}.')
+        for limit, value in changes.items():
+            if limit not in defaults:
+                raise ImproperlyConfigured(f"{name}: {limit!r} is no quota. Known: {', '.join(defaults)}.")
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ImproperlyConfigured(f"{name}: {limit!r} must be a whole number from 1.")
+        return defaults | changes
+
     def database(self, name: str, role_settings: str) -> dict[str, Any]:
         """Return Django's DATABASES entry for a postgresql:// URL, with a psycopg pool."""
         value = self.text(name)

@@ -1,6 +1,13 @@
 """Models of publishing: data sets with revisions and assets; products with offers."""
 
-from publishers.models.data_sets import Asset, AssetType, DataSet, Revision, Upload, UploadState
+from publishers.models.change_sets import (
+    ChangeSet,
+    ChangeSetEntity,
+    ChangeSetIntent,
+    ChangeSetState,
+    FailureCode,
+)
+from publishers.models.data_sets import LIMITS, Asset, AssetType, DataSet, Revision, Upload, UploadState
 from publishers.models.products import (
     Category,
     HistoryRule,
@@ -14,10 +21,16 @@ from publishers.models.products import (
 )
 
 __all__ = [
+    "LIMITS",
     "Asset",
     "AssetType",
     "Category",
+    "ChangeSet",
+    "ChangeSetEntity",
+    "ChangeSetIntent",
+    "ChangeSetState",
     "DataSet",
+    "FailureCode",
     "HistoryRule",
     "Offer",
     "OfferVersion",

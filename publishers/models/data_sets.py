@@ -21,6 +21,28 @@ class AssetType(models.TextChoices):
     LAKE_FORMATION_DATA_PERMISSION = "LAKE_FORMATION_DATA_PERMISSION", "Tables of a lake"
 
 
+#: asset type -> (LimitName of revisions in a data set, LimitName of assets in a revision)
+LIMITS: dict[str, tuple[str, str]] = {
+    AssetType.S3_SNAPSHOT: ("Revisions per data set", "Assets per revision"),
+    AssetType.API_GATEWAY_API: (
+        "Revisions per Amazon API Gateway API data set",
+        "Amazon API Gateway API assets per revision",
+    ),
+    AssetType.REDSHIFT_DATA_SHARE: (
+        "Revisions per Amazon Redshift datashare data set",
+        "Amazon Redshift datashare assets per revision",
+    ),
+    AssetType.S3_DATA_ACCESS: (
+        "Revisions per Amazon S3 data access data set",
+        "Amazon S3 data access assets per revision",
+    ),
+    AssetType.LAKE_FORMATION_DATA_PERMISSION: (
+        "Revisions per AWS Lake Formation data permission data set",
+        "AWS Lake Formation data permission assets per revision",
+    ),
+}
+
+
 class DataSetQuerySet(models.QuerySet["DataSet"]):
     def owned_by(self, organization: Organization) -> "DataSetQuerySet":
         return self.filter(owner=organization)
@@ -46,6 +68,16 @@ class DataSet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def holds_files(self) -> bool:
+        """Return True when its assets are files, which can be uploaded, delivered and read."""
+        return self.asset_type == AssetType.S3_SNAPSHOT
+
+    @property
+    def asset_noun(self) -> str:
+        """Return what one of its assets is called in a sentence."""
+        return "file" if self.holds_files else "asset"
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
@@ -182,6 +214,11 @@ class Asset(models.Model):
     def is_file(self) -> bool:
         """Return True when there are bytes to deliver and to read."""
         return bool(self.vault_key)
+
+    @property
+    def vault_keys(self) -> list[str]:
+        """Return what of the vault goes with the asset: a file's bytes, an API's specification."""
+        return [key for key in (self.vault_key, self.details.get("SpecificationKey", "")) if key]
 
 
 class UploadState(models.TextChoices):

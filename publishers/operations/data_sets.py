@@ -7,21 +7,17 @@ from django.db import transaction
 
 from marketplace.core import audit
 from marketplace.core.actors import Actor
-from marketplace.core.errors import Invalid, LimitExceeded
+from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.models import Organization
+from marketplace.core.operations.tags import check_tags
 from publishers.models import AssetType, DataSet
+from publishers.operations import revisions
+from publishers.operations.locking import lock_data_set
+from publishers.operations.texts import check_text
 
 
-def check_text(value: str, *, field: str, longest: int, needed: bool = True) -> str:
-    """Return the text without surrounding space. Raises Invalid naming the field."""
-    value = value.strip()
-    if needed and not value:
-        raise Invalid("This field is needed.", field=field)
-    if len(value) > longest:
-        raise Invalid(f"Use at most {longest:,} characters.", field=field)
-    if "\x00" in value:
-        raise Invalid("A NUL character cannot be stored.", field=field)
-    return value
+class DataSetInUse(Conflict):
+    message = "This data set is in a product or a data grant."
 
 
 @transaction.atomic
@@ -51,7 +47,7 @@ def create_data_set(
         name=name,
         description=description,
         asset_type=asset_type,
-        tags=tags or {},
+        tags=check_tags(tags),
         created_at=at,
         updated_at=at,
     )
@@ -64,7 +60,7 @@ def update_data_set(
     *, data_set: DataSet, name: str | None, description: str | None, actor: Actor, at: datetime
 ) -> DataSet:
     """Change the name or the description; None leaves a field as it is. Raises Invalid."""
-    data_set = DataSet.objects.select_for_update().get(pk=data_set.pk)
+    data_set = lock_data_set(data_set.pk)
     if name is not None:
         data_set.name = check_text(name, field="name", longest=256)
     if description is not None:
@@ -73,3 +69,20 @@ def update_data_set(
     data_set.save(update_fields=["name", "description", "updated_at"])
     audit.record("data_set.updated", actor=actor, subject=data_set)
     return data_set
+
+
+@transaction.atomic
+def delete_data_set(*, data_set: DataSet, actor: Actor, at: datetime) -> None:
+    """Delete a data set with its revisions while no product and no data grant holds it.
+
+    Raises DataSetInUse, RevisionIsPublished, NotFound.
+    """
+    data_set = lock_data_set(data_set.pk)
+    holder = data_set.published_data_sets.select_related("product").first()
+    if holder is not None:
+        message = f"This data set is in {holder.origin}. Take it out first; what was published once is kept."
+        raise DataSetInUse("DATA_SET", data_set.pk, message)
+    audit.record("data_set.deleted", actor=actor, subject=data_set, at=at, detail={"name": data_set.name})
+    for revision in data_set.revisions.select_for_update():
+        revisions.remove(revision)
+    data_set.delete()

@@ -302,6 +302,7 @@ def test_two_tabs_that_begin_the_same_file_at_once_make_one_upload(draft_revisio
 
 def test_a_removed_asset_is_gone_from_its_draft(draft_revision, publisher):
     asset = draft_revision.assets.get()
-    key = revisions.remove_asset(asset=asset, actor=actor_of(publisher))
-    assert key == asset.vault_key
+    revisions.remove_asset(asset=asset, actor=actor_of(publisher))
+    work.run_due()
+    assert storage.vault().find(asset.vault_key) is None
     assert draft_revision.assets.count() == 0
