@@ -1,5 +1,6 @@
 """Agreement, DataGrant and Entitlement: what was accepted, and what may be read because of it."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from marketplace.core.ids import new_agreement_id, new_id
 from marketplace.core.models import Organization, User
-from publishers.models import OfferVersion, Product, PublishedDataSet
+from publishers.models import DataSet, OfferVersion, Product, PublishedDataSet
 
 
 class Agreement(models.Model):
@@ -79,6 +80,20 @@ class DataGrant(models.Model):
     def __str__(self) -> str:
         return f"{self.name} to {self.receiver_id}"
 
+    @property
+    def sender(self) -> Organization:
+        """Return who gave it."""
+        return self.published_data_set.data_set.owner
+
+    @property
+    def state(self) -> str:
+        """Return AWS's word: PENDING_RECEIVER_ACCEPTANCE or ACCEPTED."""
+        return "PENDING_RECEIVER_ACCEPTANCE" if self.accepted_at is None else "ACCEPTED"
+
+    def has_ended(self, at: datetime) -> bool:
+        """Return True when nothing is read under it any more."""
+        return self.deleted_at is not None or (self.ends_at is not None and self.ends_at <= at)
+
 
 class Entitlement(models.Model):
     """An organization may read a published data set in the half-open period [valid_from, valid_until)."""
@@ -112,3 +127,37 @@ class Entitlement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id} may read {self.published_data_set_id}"
+
+
+class NotificationType(models.TextChoices):
+    """What a publisher can tell its subscribers. Source: dataexchange 2017-07-25, NotificationType."""
+
+    DATA_DELAY = "DATA_DELAY", "The next update is late"
+    DATA_UPDATE = "DATA_UPDATE", "Data was updated"
+    DEPRECATION = "DEPRECATION", "The data set will be withdrawn"
+    SCHEMA_CHANGE = "SCHEMA_CHANGE", "The schema will change"
+
+
+class DataSetNotification(models.Model):
+    """What a publisher told everybody who was entitled to a data set.
+
+    details, scope: by the member names of NotificationDetails and ScopeDetails, instants as ISO 8601.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    data_set = models.ForeignKey(DataSet, on_delete=models.CASCADE, related_name="notifications")
+    type = models.CharField(max_length=13, choices=NotificationType.choices)
+    comment = models.CharField(max_length=4096, blank=True)
+    details = models.JSONField(default=dict)
+    scope = models.JSONField(default=dict)
+    client_token = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - none is not the empty token
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["data_set", "client_token"], name="notification_once_per_token"),
+            CheckConstraint(condition=Q(type__in=NotificationType.values), name="notification_type_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} of {self.data_set_id}"

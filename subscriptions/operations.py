@@ -1,19 +1,24 @@
-"""Accept offers, grant and end entitlements."""
+"""Accept offers, give and accept data grants; grant and end entitlements."""
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, Value
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from marketplace.core import audit
 from marketplace.core.actors import Actor
-from marketplace.core.errors import Conflict, Invalid
+from marketplace.core.errors import Conflict, Invalid, LimitExceeded, NotFound
 from marketplace.core.events import publish_on_commit
 from marketplace.core.models import Organization, User
-from publishers.models import OfferVersion, Product, ProductSearch, ProductState, PublishedDataSet
+from marketplace.core.operations.tags import check_tags
+from publishers.models import DataSet, OfferVersion, Product, ProductSearch, ProductState, PublishedDataSet
+from publishers.operations.locking import lock_data_set
+from publishers.operations.revisions import publish_history
+from publishers.operations.texts import check_text
 from publishers.queries.products import current_offer_version
-from subscriptions.models import Agreement, Entitlement
+from subscriptions.models import Agreement, DataGrant, Entitlement, GrantDistributionScope
 
 
 class AlreadySubscribed(Conflict):
@@ -30,6 +35,14 @@ class OfferHasChanged(Conflict):
 
 class TermsNotAccepted(Invalid):
     message = "Accept the terms to subscribe."
+
+
+class DataGrantAlreadyAccepted(Conflict):
+    message = "This data grant was accepted before."
+
+
+class DataGrantHasEnded(Conflict):
+    message = "This data grant has ended. Ask its sender for a new one."
 
 
 @transaction.atomic
@@ -86,10 +99,7 @@ def end_agreement(*, agreement: Agreement, actor: Actor, at: datetime) -> Agreem
     if agreement.ended_at is None:
         agreement.ended_at = at
         agreement.save(update_fields=["ended_at"])
-        # The clocks of two machines may differ: no period ends before it begins.
-        Entitlement.objects.filter(agreement=agreement).filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(
-            valid_until=Greatest("valid_from", Value(at))
-        )
+        _end_entitlements(Entitlement.objects.filter(agreement=agreement), at=at)
         audit.record("agreement.ended", actor=actor, subject=agreement)
         publish_on_commit("agreement.ended", organization_id=agreement.organization_id, agreement_id=agreement.pk)
     return agreement
@@ -111,4 +121,150 @@ def extend_entitlements(*, published_data_set: PublishedDataSet, at: datetime) -
             for agreement in living.order_by("pk")
         ),
         ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def create_data_grant(
+    *,
+    sender: Organization,
+    receiver_account_id: str,
+    data_set: DataSet,
+    name: str,
+    actor: Actor,
+    at: datetime,
+    description: str = "",
+    distribution_scope: str = GrantDistributionScope.NONE,
+    ends_at: datetime | None = None,
+    tags: dict[str, str] | None = None,
+) -> DataGrant:
+    """Offer all finalized revisions of a data set, past and future, to one organization; nothing is read until it accepts.
+
+    receiver_account_id: its 12 digits. ends_at: aware UTC, in the future. Raises Invalid naming the field, NotFound,
+    LimitExceeded "Active and pending data grants" or "Pending data grants per consumer".
+    Source: dataexchange 2017-07-25, CreateDataGrant.
+    """
+    name = check_text(name, field="name", longest=256)
+    description = check_text(description, field="description", longest=16_384, needed=False)
+    tags = check_tags(tags)
+    if distribution_scope not in GrantDistributionScope.values:
+        raise Invalid(f"Choose one of {', '.join(GrantDistributionScope.values)}.", field="distribution_scope")
+    if ends_at is not None and ends_at <= at:
+        raise Invalid("The end must be in the future.", field="ends_at")
+    if receiver_account_id == sender.account_id:
+        raise Invalid("This is your own account. Name the receiver's.", field="receiver_account_id")
+    receiver = Organization.objects.filter(account_id=receiver_account_id).first()
+    if receiver is None:
+        message = f"This exchange has no account {receiver_account_id}. Ask the receiver for the account id."
+        raise Invalid(message, field="receiver_account_id")
+    # Both at once and in one order: quotas of both are counted below.
+    list(Organization.objects.select_for_update().filter(pk__in=[sender.pk, receiver.pk]).order_by("pk"))
+    data_set = lock_data_set(data_set.pk)
+    if not data_set.revisions.filter(finalized_at__isnull=False, revoked_at=None).exists():
+        raise Invalid("Finalize a revision of the data set first, so that the receiver gets something.")
+    living = DataGrant.objects.filter(deleted_at=None).filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    for limit, count in (
+        ("Active and pending data grants", living.filter(published_data_set__data_set__owner=sender).count()),
+        ("Pending data grants per consumer", living.filter(receiver=receiver, accepted_at=None).count()),
+    ):
+        if count >= settings.QUOTAS[limit]:
+            raise LimitExceeded(limit, settings.QUOTAS[limit])
+    entry = PublishedDataSet.objects.create(data_set=data_set, added_at=at)
+    grant = DataGrant.objects.create(
+        receiver=receiver,
+        published_data_set=entry,
+        name=name,
+        description=description,
+        distribution_scope=distribution_scope,
+        tags=tags,
+        ends_at=ends_at,
+        created_at=at,
+        updated_at=at,
+    )
+    publish_history(entry=entry, at=at)
+    audit.record("data_grant.created", actor=actor, subject=grant, detail={"receiver": receiver.account_id})
+    publish_on_commit("data_grant.created", organization_id=sender.pk, data_grant_id=grant.pk)
+    return grant
+
+
+def _lock_data_grant(data_grant: DataGrant) -> DataGrant:
+    grants = DataGrant.objects.select_for_update(of=("self",)).select_related("published_data_set__data_set__owner")
+    found = grants.filter(pk=data_grant.pk, deleted_at=None).first()
+    if found is None:
+        raise NotFound("DATA_GRANT", data_grant.pk)
+    return found
+
+
+@transaction.atomic
+def accept_data_grant(*, data_grant: DataGrant, receiver: Organization, actor: Actor, at: datetime) -> DataGrant:
+    """Accept a data grant: its data set is readable until the grant ends. Only its receiver may.
+
+    Raises DataGrantAlreadyAccepted, DataGrantHasEnded, NotFound.
+    """
+    grant = _lock_data_grant(data_grant)
+    if grant.receiver_id != receiver.pk:
+        raise NotFound("DATA_GRANT", grant.pk)
+    if grant.accepted_at is not None:
+        raise DataGrantAlreadyAccepted("DATA_GRANT", grant.pk)
+    if grant.has_ended(at):
+        raise DataGrantHasEnded("DATA_GRANT", grant.pk)
+    grant.accepted_at = grant.updated_at = at
+    grant.save(update_fields=["accepted_at", "updated_at"])
+    Entitlement.objects.create(
+        organization=receiver,
+        published_data_set=grant.published_data_set,
+        data_grant=grant,
+        valid_from=at,
+        valid_until=grant.ends_at,
+    )
+    audit.record("data_grant.accepted", actor=actor, subject=grant)
+    publish_on_commit("data_grant.accepted", organization_id=grant.sender.pk, data_grant_id=grant.pk)
+    return grant
+
+
+@transaction.atomic
+def extend_data_grant(*, data_grant: DataGrant, ends_at: datetime | None, actor: Actor, at: datetime) -> DataGrant:
+    """Move the end of a data grant that has not ended to a later instant, or (None) take the end away.
+
+    Raises Invalid, DataGrantHasEnded, NotFound. AWS has this in its console only.
+    """
+    grant = _lock_data_grant(data_grant)
+    if grant.has_ended(at):
+        raise DataGrantHasEnded("DATA_GRANT", grant.pk)
+    if ends_at is not None and (grant.ends_at is None or ends_at <= grant.ends_at):
+        raise Invalid("A data grant can only be extended. Delete it to end it earlier.", field="ends_at")
+    grant.ends_at, grant.updated_at = ends_at, at
+    grant.save(update_fields=["ends_at", "updated_at"])
+    Entitlement.objects.filter(data_grant=grant).update(valid_until=ends_at)
+    audit.record("data_grant.extended", actor=actor, subject=grant)
+    publish_on_commit("data_grant.extended", organization_id=grant.sender.pk, data_grant_id=grant.pk)
+    return grant
+
+
+@transaction.atomic
+def delete_data_grant(*, data_grant: DataGrant, actor: Actor, at: datetime) -> None:
+    """End a data grant now: nothing is read or delivered under it any more; what was delivered stays. Raises NotFound.
+
+    One that was never accepted leaves nothing behind.
+    """
+    grant = _lock_data_grant(data_grant)
+    entry = grant.published_data_set
+    audit.record("data_grant.deleted", actor=actor, subject=grant)
+    if grant.accepted_at is None:
+        lock_data_set(entry.data_set_id)  # nothing is published to it meanwhile
+        grant.delete()
+        entry.published_revisions.all().delete()
+        entry.delete()
+        return
+    grant.deleted_at = grant.updated_at = at
+    grant.save(update_fields=["deleted_at", "updated_at"])
+    PublishedDataSet.objects.filter(pk=entry.pk).update(closed_at=at)
+    _end_entitlements(Entitlement.objects.filter(data_grant=grant), at=at)
+    publish_on_commit("data_grant.revoked", organization_id=grant.receiver_id, data_grant_id=grant.pk)
+
+
+def _end_entitlements(entitlements: QuerySet[Entitlement], *, at: datetime) -> None:
+    # The clocks of two machines may differ: no period ends before it begins.
+    entitlements.filter(Q(valid_until=None) | Q(valid_until__gt=at)).update(
+        valid_until=Greatest("valid_from", Value(at))
     )

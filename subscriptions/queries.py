@@ -1,13 +1,14 @@
 """Who may read what: every read of bytes asks `readable_revisions`, nothing else decides."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db.models import Count, F, Max, Q, QuerySet
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import Asset, Product, PublishedDataSet, PublishedRevision
-from subscriptions.models import Agreement, Entitlement
+from publishers.models import Asset, DataSet, Product, PublishedDataSet, PublishedRevision
+from subscriptions.models import Agreement, DataGrant, Entitlement
 
 
 def active_entitlements(*, organization: Organization, at: datetime) -> QuerySet[Entitlement]:
@@ -17,16 +18,41 @@ def active_entitlements(*, organization: Organization, at: datetime) -> QuerySet
     )
 
 
+def list_entitled_organization_ids(*, published_data_set: PublishedDataSet, at: datetime) -> Iterator[str]:
+    """Yield the id of each organization that is entitled to a published data set at the instant `at`, once each."""
+    entitled = Entitlement.objects.filter(published_data_set=published_data_set, valid_from__lte=at).filter(
+        Q(valid_until=None) | Q(valid_until__gt=at)
+    )
+    return entitled.order_by("organization_id").values_list("organization_id", flat=True).distinct().iterator()
+
+
+def list_living_publications(*, data_set: DataSet, at: datetime) -> QuerySet[PublishedDataSet]:
+    """Return where a data set can have readers at the instant `at`: in products that were published, in accepted data grants."""
+    living_grant = Q(data_grant__accepted_at__isnull=False, data_grant__deleted_at=None) & (
+        Q(data_grant__ends_at=None) | Q(data_grant__ends_at__gt=at)
+    )
+    return (
+        PublishedDataSet.objects.filter(data_set=data_set, closed_at=None)
+        .filter(Q(product__published_at__isnull=False) | living_grant)
+        .select_related("product")
+        .order_by("pk")
+    )
+
+
+def visible_revisions(*, organization: Organization, at: datetime) -> QuerySet[PublishedRevision]:
+    """Return the published revisions that the organization may know of at the instant `at`, revoked ones included."""
+    return PublishedRevision.objects.filter(
+        published_data_set__in=active_entitlements(organization=organization, at=at).values("published_data_set"),
+        published_at__lte=at,
+    ).select_related("revision__data_set", "published_data_set__data_set__owner", "published_data_set__product")
+
+
 def readable_revisions(*, organization: Organization, at: datetime) -> QuerySet[PublishedRevision]:
     """Return the published revisions whose bytes the organization may read at the instant `at`.
 
     One row per (product's data set, revision); revoked revisions are never among them.
     """
-    return PublishedRevision.objects.filter(
-        published_data_set__in=active_entitlements(organization=organization, at=at).values("published_data_set"),
-        published_at__lte=at,
-        revision__revoked_at=None,
-    ).select_related("revision__data_set", "published_data_set__data_set__owner", "published_data_set__product")
+    return visible_revisions(organization=organization, at=at).filter(revision__revoked_at=None)
 
 
 def list_entitled_data_sets(*, organization: Organization, at: datetime) -> QuerySet[PublishedDataSet]:
@@ -71,14 +97,23 @@ def list_revoked_revisions(
 ) -> QuerySet[PublishedRevision]:
     """Return the revisions of an entitled data set that were taken back, newest first: named with the reason, unreadable."""
     return (
-        PublishedRevision.objects.filter(
-            published_data_set__in=active_entitlements(organization=organization, at=at).values("published_data_set"),
-            published_data_set_id=data_set_id,
-            revision__revoked_at__isnull=False,
-        )
-        .select_related("revision")
+        visible_revisions(organization=organization, at=at)
+        .filter(published_data_set_id=data_set_id, revision__revoked_at__isnull=False)
         .order_by("-revision__revoked_at", "-pk")
     )
+
+
+def get_visible_revision(
+    *, organization: Organization, data_set_id: str, revision_id: str, at: datetime
+) -> PublishedRevision:
+    """Return a revision whose existence the organization may know of; its bytes are another question. Raises NotFound."""
+    found = visible_revisions(organization=organization, at=at).filter(
+        published_data_set_id=data_set_id, revision_id=revision_id
+    )
+    publication = found.first()
+    if publication is None:
+        raise NotFound("REVISION", revision_id)
+    return publication
 
 
 def get_entitled_revision(
@@ -150,3 +185,37 @@ def list_subscribers(*, owner: Organization) -> QuerySet[Agreement]:
         .annotate(subscriber_name=F("organization__name"))
         .order_by("-accepted_at")
     )
+
+
+def _data_grants() -> QuerySet[DataGrant]:
+    return (
+        DataGrant.objects.filter(deleted_at=None)
+        .select_related("receiver", "published_data_set__data_set__owner")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def list_data_grants(*, owner: Organization) -> QuerySet[DataGrant]:
+    """Return the data grants that an organization has given, newest first."""
+    return _data_grants().filter(published_data_set__data_set__owner=owner)
+
+
+def get_data_grant(*, owner: Organization, data_grant_id: str) -> DataGrant:
+    """Raise NotFound alike for a data grant that is missing, deleted or somebody else's."""
+    found = list_data_grants(owner=owner).filter(pk=data_grant_id).first()
+    if found is None:
+        raise NotFound("DATA_GRANT", data_grant_id)
+    return found
+
+
+def list_received_data_grants(*, receiver: Organization) -> QuerySet[DataGrant]:
+    """Return the data grants that an organization was given, accepted or not, newest first."""
+    return _data_grants().filter(receiver=receiver)
+
+
+def get_received_data_grant(*, receiver: Organization, data_grant_id: str) -> DataGrant:
+    """Raise NotFound alike for a data grant that is missing, deleted or for somebody else."""
+    found = list_received_data_grants(receiver=receiver).filter(pk=data_grant_id).first()
+    if found is None:
+        raise NotFound("DATA_GRANT", data_grant_id)
+    return found
