@@ -38,6 +38,7 @@ urlpatterns = [
     path(f"{_REVISION}/assets", views.assets, name="data-assets"),
     path(f"{_ASSET}/rows", views.rows, name="data-rows"),
     path(f"{_ASSET}/download", views.download, name="data-download"),
+    path("exports/<str:token>", views.signed_export, name="signed-export"),
     path("", views.unknown_path, name="data-root"),
     path("<path:rest>", views.unknown_path, name="data-unknown"),
 ]

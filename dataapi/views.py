@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from dataapi import cache, readers
 from dataapi.cursors import BadCursor, Place, read_cursor
 from dataapi.door import Reader, data_door
 from dataapi.tables import NotTabular, Table, is_tabular
+from jobs.operations.exports import asset_of_export_url
 from marketplace.awsapi.paging import MOST, keyset_page
 from marketplace.core import audit, storage
 from marketplace.core.errors import Invalid, NotFound
-from marketplace.core.problems import problem_response
+from marketplace.core.problems import problem_of, problem_response
+from marketplace.core.waiting import long_wait
 from publishers.models import Asset
+from publishers.operations.files import require_file
 from publishers.queries.data_sets import list_assets
 from subscriptions.queries import (
     get_entitled_asset,
@@ -30,12 +33,12 @@ from subscriptions.queries import (
 
 LATEST = "latest"
 DEFAULT_ROWS, MOST_ROWS = 100, 1000
-#: How long a request waits for a table that is being built. Few threads answer all pages of the site, so only one of them
-#: in each process waits long; the others are told at once to come back.
+#: How long a request waits for a table that is being built; others are told at once to come back, see core/waiting.py.
 WAIT_S, SHORT_WAIT_S = 20.0, 1.0
 #: A right that ended is noticed within this many seconds.
 ASK_AGAIN_S = 1.0
-_long_wait = threading.BoundedSemaphore(1)
+#: how long the store honours what a signed export leads to
+REDIRECT_S = 60
 
 
 @data_door
@@ -53,8 +56,10 @@ def data_sets(request: HttpRequest, reader: Reader) -> HttpResponse:
             "id": entry.pk,
             "name": entry.data_set.name,
             "description": entry.data_set.description,
+            "asset_type": entry.data_set.asset_type,
             "product_id": entry.product_id,
             "product_name": entry.product.name if entry.product is not None else None,
+            "data_grant_id": entry.data_grant.pk if entry.product is None else None,  # type: ignore[attr-defined]
             "publisher": entry.data_set.owner.name,
         }
         for entry in found
@@ -87,7 +92,7 @@ def revisions(request: HttpRequest, reader: Reader, data_set_id: str) -> HttpRes
 
 @data_door
 def assets(request: HttpRequest, reader: Reader, data_set_id: str, revision_id: str) -> HttpResponse:
-    """List the files of a readable revision by name."""
+    """List the assets of a readable revision by name; those that are no files have no size, no SHA-256 and no rows."""
     revision_id = _revision(reader, data_set_id, revision_id)
     publication = get_entitled_revision(
         organization=reader.organization, data_set_id=data_set_id, revision_id=revision_id, at=reader.at
@@ -103,9 +108,10 @@ def assets(request: HttpRequest, reader: Reader, data_set_id: str, revision_id: 
         {
             "id": asset.pk,
             "name": asset.name,
-            "size_bytes": asset.size_bytes,
-            "sha256": asset.sha256,
-            "has_rows": is_tabular(asset),
+            "asset_type": publication.revision.data_set.asset_type,
+            "size_bytes": asset.size_bytes if asset.is_file else None,
+            "sha256": asset.sha256 or None,
+            "has_rows": asset.is_file and is_tabular(asset),
         }
         for asset in found
     ]
@@ -145,6 +151,7 @@ def newest_rows(request: HttpRequest, reader: Reader, data_set_id: str) -> HttpR
 def download(request: HttpRequest, reader: Reader, data_set_id: str, revision_id: str, asset_id: str) -> HttpResponse:
     """Answer a link to the file at the store that lives five minutes; with redirect=1 lead there."""
     asset = _asset(reader, data_set_id, _revision(reader, data_set_id, revision_id), asset_id)
+    require_file(asset)
     expires_at = timezone.now() + timedelta(seconds=storage.PRESIGNED_S)
     url = storage.public_vault().presign_get(asset.vault_key, filename=asset.name)
     audit.record(
@@ -168,6 +175,21 @@ def download(request: HttpRequest, reader: Reader, data_set_id: str, revision_id
     return JsonResponse(content)
 
 
+@require_safe
+def signed_export(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead to an asset that was exported to a signed URL. The URL is the credential; the entitlement is asked again."""
+    try:
+        asset = asset_of_export_url(token, at=timezone.now())
+    except NotFound as error:
+        response: HttpResponse = problem_response(problem_of(error), request)
+    else:
+        url = storage.public_vault().presign_get(asset.vault_key, filename=asset.name, seconds=REDIRECT_S)
+        response = HttpResponseRedirect(url)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 @data_door
 def unknown_path(request: HttpRequest, reader: Reader, rest: str = "") -> HttpResponse:
     """Answer 404 for a path below /data that is none of ours."""
@@ -175,6 +197,7 @@ def unknown_path(request: HttpRequest, reader: Reader, rest: str = "") -> HttpRe
 
 
 def _answer_rows(request: HttpRequest, reader: Reader, data_set_id: str, asset: Asset, limit: int) -> HttpResponse:
+    require_file(asset)
     here = Place(data_set_id, asset.revision_id, asset.pk, asset.sha256, _start(request, data_set_id, asset))
     table = _table(asset)
     try:
@@ -203,12 +226,8 @@ def _answer_rows(request: HttpRequest, reader: Reader, data_set_id: str, asset: 
 
 
 def _table(asset: Asset) -> Table:
-    may_wait = _long_wait.acquire(blocking=False)
-    try:
+    with long_wait() as may_wait:
         return cache.get_table(asset, wait_s=WAIT_S if may_wait else SHORT_WAIT_S)
-    finally:
-        if may_wait:
-            _long_wait.release()
 
 
 def _limit(request: HttpRequest, most: int) -> int:
@@ -265,7 +284,7 @@ def _only_table(request: HttpRequest, reader: Reader, data_set_id: str) -> Asset
         if found is None:
             raise NotFound("ASSET", wanted)
         return found
-    tables = [asset for asset in files.iterator() if is_tabular(asset)][:2]
+    tables = [asset for asset in files.iterator() if asset.is_file and is_tabular(asset)][:2]
     if not tables:
         raise NotTabular("The newest revision has no CSV, TSV or Parquet file.")
     if len(tables) > 1:

@@ -37,13 +37,28 @@ def check(pattern: str) -> str:
             "The key pattern must contain ${Asset.Name} or ${Asset.Id}, so that each file gets a key of its own.",
             field="key_pattern",
         )
-    # Stores that keep objects as files take `..` for the folder above, which may be another bucket.
-    if {"", ".", ".."} & set(pattern.split("/")) or any(ord(c) < 32 or ord(c) == 127 for c in pattern):
+    if _leads_astray(pattern):
         raise KeyPatternRefused(
             "The key pattern must have no empty, `.` or `..` part between slashes, and no control characters.",
             field="key_pattern",
         )
     return pattern
+
+
+def check_key(key: str) -> str:
+    """Return an object key as it was given. Raises KeyPatternRefused for one that leads elsewhere."""
+    if not 1 <= len(key.encode()) <= 1024 or _leads_astray(key):
+        raise KeyPatternRefused(
+            f"The key {key[:100]!r} cannot be used: 1 to 1,024 bytes, no empty, `.` or `..` part between slashes, no "
+            "control characters.",
+            field="Key",
+        )
+    return key
+
+
+def _leads_astray(text: str) -> bool:
+    # Stores that keep objects as files take `..` for the folder above, which may be another bucket.
+    return bool({"", ".", ".."} & set(text.split("/"))) or any(ord(c) < 32 or ord(c) == 127 for c in text)
 
 
 def timestamp(at: datetime) -> str:

@@ -113,7 +113,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     run = models.IntegerField(default=0)  # 1 at the first start, +1 with each Retry
-    errors = models.JSONField(default=list)  # [{"code", "message", "resource_type", "resource_id"}]
+    errors = models.JSONField(default=list)  # see lifecycle.finish_job
     objects_total = models.IntegerField(default=0)
     objects_done = models.IntegerField(default=0)
     bytes_total = models.BigIntegerField(default=0)
@@ -180,7 +180,7 @@ class TransferState(models.TextChoices):
 class Transfer(models.Model):
     """One object of a job: what is to be moved, and, once DONE, the receipt. Partitioned by month of the job.
 
-    (job, number) names it; (job, key) is unique too, so that two assets never land on one key.
+    (job, number) names it; (job, key, connection) is unique too, so that two assets never land on one key.
     """
 
     pk = models.CompositePrimaryKey("job_created_at", "job_id", "number")
@@ -188,6 +188,10 @@ class Transfer(models.Model):
     job_created_at = models.DateTimeField()
     number = models.IntegerField()
     asset = models.ForeignKey(Asset, on_delete=models.SET_NULL, null=True, blank=True, related_name="transfers")
+    # where the object goes when a job writes to several buckets; else the job's connection says it
+    connection = models.ForeignKey(
+        StorageConnection, on_delete=models.PROTECT, null=True, blank=True, related_name="transfers"
+    )
     key = models.CharField(max_length=1100)  # object key at the other side
     name = models.CharField(max_length=1024)  # asset name
     state = models.CharField(max_length=7, choices=TransferState.choices, default=TransferState.PENDING)
@@ -203,7 +207,9 @@ class Transfer(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["job_created_at", "job", "key"], name="transfer_key_once"),
+            models.UniqueConstraint(
+                fields=["job_created_at", "job", "key", "connection"], nulls_distinct=False, name="transfer_key_once"
+            ),
             CheckConstraint(condition=Q(state__in=TransferState.values), name="transfer_state_known"),
         ]
 

@@ -4,11 +4,20 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
-from jobs.models import EventAction, Job, JobType, Transfer
+from jobs.models import DELIVERIES, EXPORTS, EventAction, Job, Transfer
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization, WorkItem
 
-_RELATED = ("data_set", "published_data_set__product__owner", "revision", "connection", "event_action", "organization")
+_RELATED = (
+    "data_set",
+    "published_data_set__product",
+    "published_data_set__data_grant",
+    "published_data_set__data_set__owner",
+    "revision",
+    "connection",
+    "event_action",
+    "organization",
+)
 
 
 def list_jobs(*, organization: Organization) -> QuerySet[Job]:
@@ -26,7 +35,7 @@ def get_job(*, organization: Organization, job_id: str) -> Job:
 
 def list_deliveries(*, organization: Organization) -> QuerySet[Job]:
     """Return an organization's exports, newest first."""
-    return list_jobs(organization=organization).filter(type=JobType.EXPORT_REVISIONS_TO_S3)
+    return list_jobs(organization=organization).filter(type__in=DELIVERIES)
 
 
 def get_delivery(*, organization: Organization, job_id: str) -> Job:
@@ -39,7 +48,7 @@ def get_delivery(*, organization: Organization, job_id: str) -> Job:
 
 def list_imports(*, organization: Organization) -> QuerySet[Job]:
     """Return an organization's imports of every kind, newest first."""
-    return list_jobs(organization=organization).exclude(type=JobType.EXPORT_REVISIONS_TO_S3)
+    return list_jobs(organization=organization).exclude(type__in=EXPORTS)
 
 
 def get_import(*, organization: Organization, job_id: str) -> Job:
@@ -53,7 +62,7 @@ def get_import(*, organization: Organization, job_id: str) -> Job:
 def list_deliveries_of_publisher(*, owner: Organization) -> QuerySet[Job]:
     """Return the exports of an owner's data by others, newest first: the publisher's side of the receipts."""
     return (
-        Job.objects.filter(type=JobType.EXPORT_REVISIONS_TO_S3, published_data_set__product__owner=owner)
+        Job.objects.filter(type__in=DELIVERIES, published_data_set__data_set__owner=owner)
         .select_related(*_RELATED)
         .order_by("-created_at", "-pk")
     )
@@ -72,11 +81,22 @@ def list_transfers(*, job: Job) -> QuerySet[Transfer]:
     return Transfer.objects.filter(job=job, job_created_at=job.created_at).select_related("asset").order_by("number")
 
 
+def assets_of_import(*, job: Job) -> list[str]:
+    """Return the ids of the assets that an import made and that are still there, in the order of its sources."""
+    transfers = Transfer.objects.filter(job=job, job_created_at=job.created_at, asset__isnull=False)
+    return list(transfers.order_by("number").values_list("asset_id", flat=True))
+
+
 def list_event_actions(*, organization: Organization) -> QuerySet[EventAction]:
     """Return an organization's auto-exports, newest first."""
     return (
         EventAction.objects.filter(organization=organization, deleted_at=None)
-        .select_related("published_data_set__data_set", "published_data_set__product__owner", "connection")
+        .select_related(
+            "published_data_set__data_set__owner",
+            "published_data_set__product",
+            "published_data_set__data_grant",
+            "connection",
+        )
         .order_by("-created_at", "-pk")
     )
 
@@ -98,7 +118,7 @@ def latest_of_auto_exports(event_action_ids: Iterable[str]) -> dict[str, Job]:
 def latest_of_data_sets(*, organization: Organization, data_set_ids: Iterable[str]) -> dict[str, Job]:
     """Return an organization's newest delivery of each entitled data set that it had delivered."""
     newest = Job.objects.filter(
-        organization=organization, type=JobType.EXPORT_REVISIONS_TO_S3, published_data_set__in=list(data_set_ids)
+        organization=organization, type__in=DELIVERIES, published_data_set__in=list(data_set_ids)
     ).order_by("published_data_set_id", "-created_at")
     return {str(job.published_data_set_id): job for job in newest.distinct("published_data_set_id")}
 

@@ -1,9 +1,21 @@
 """Work of jobs: ids in, load, one operation."""
 
+from collections.abc import Callable
+
 from django.utils import timezone
 
-from jobs.models import Job, JobState
-from jobs.operations import event_actions, exports, imports, lifecycle
+from jobs import events
+from jobs.models import Job, JobState, JobType
+from jobs.operations import (
+    apis,
+    bucket_access,
+    data_shares,
+    event_actions,
+    exports,
+    imports,
+    lifecycle,
+    tag_policies,
+)
 from marketplace.core import work
 from publishers.models import PublishedDataSet, Revision
 
@@ -16,6 +28,21 @@ def start_auto_exports(*, published_data_set_id: str, revision_id: str, **_: obj
         revision=Revision.objects.get(pk=revision_id),
         at=timezone.now(),
     )
+
+
+#: job type -> what its run does
+RUNNERS: dict[str, Callable[..., None]] = {
+    JobType.IMPORT_ASSETS_FROM_S3: imports.run_import,
+    JobType.IMPORT_ASSET_FROM_SIGNED_URL: imports.run_import,
+    JobType.IMPORT_ASSET_FROM_URL: imports.run_import,
+    JobType.IMPORT_ASSET_FROM_API_GATEWAY_API: apis.run_import_of_api,
+    JobType.IMPORT_ASSETS_FROM_REDSHIFT_DATA_SHARES: data_shares.run_data_shares,
+    JobType.IMPORT_ASSETS_FROM_LAKE_FORMATION_TAG_POLICY: tag_policies.run_tag_policy,
+    JobType.CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET: bucket_access.run_bucket_access,
+    JobType.EXPORT_REVISIONS_TO_S3: exports.run_export,
+    JobType.EXPORT_ASSETS_TO_S3: exports.run_export,
+    JobType.EXPORT_ASSET_TO_SIGNED_URL: exports.run_export,
+}
 
 
 def _job_parked(*, job_id: str, reason: str, **_: object) -> None:
@@ -32,7 +59,14 @@ def run_job(*, job_id: str, **_: object) -> None:
     if job.revision is None and job.state == JobState.IN_PROGRESS:
         error = {"code": lifecycle.NOT_FOUND, "message": "The revision was deleted."}
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
-    elif job.is_export:
-        exports.run_export(job=job)
     else:
-        imports.run_import(job=job)
+        RUNNERS[job.type](job=job)
+
+
+@work.task("jobs.announce_auto_export")
+def announce_auto_export(*, job_id: str, **_: object) -> None:
+    """Tell the subscriber how an auto-export ended."""
+    job = Job.objects.select_related("published_data_set__data_set", "published_data_set__product", "revision").get(
+        pk=job_id
+    )
+    events.announce_auto_export(job=job)

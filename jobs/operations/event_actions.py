@@ -11,9 +11,10 @@ from jobs.models import Encryption, EventAction, Job, JobType
 from jobs.operations import exports
 from marketplace.core import audit
 from marketplace.core.actors import SYSTEM, Actor
-from marketplace.core.errors import Conflict, Invalid, LimitExceeded
+from marketplace.core.errors import Conflict, Invalid, LimitExceeded, NotFound
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
+from marketplace.core.operations.tags import check_tags
 from marketplace.core.storage import StorageFault
 from publishers.models import PublishedDataSet, PublishedRevision, Revision
 from subscriptions.queries import may_read
@@ -70,7 +71,7 @@ def create_event_action(
                     connection=connection,
                     key_pattern=pattern,
                     encryption=encryption,
-                    tags=tags or {},
+                    tags=check_tags(tags),
                     created_at=at,
                     updated_at=at,
                 )
@@ -80,10 +81,48 @@ def create_event_action(
     return action
 
 
+def update_event_action(
+    *,
+    event_action: EventAction,
+    connection: StorageConnection,
+    key_pattern: str,
+    actor: Actor,
+    at: datetime,
+    encryption: str = Encryption.NONE,
+) -> EventAction:
+    """Send future revisions elsewhere; the data set stays. The bucket is tested first.
+
+    Raises KeyPatternRefused, DestinationRefused, AutoExportExists, NotFound; nothing is changed then.
+    """
+    pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_EVENT_ACTIONS)
+    try:
+        prove_storage_connection(connection=connection, at=at)
+    except StorageFault as fault:
+        raise DestinationRefused(fault) from fault
+    with transaction.atomic():
+        action = _lock(event_action)
+        action.connection, action.key_pattern, action.encryption = connection, pattern, encryption
+        action.updated_at = at
+        try:
+            with transaction.atomic():
+                action.save(update_fields=["connection", "key_pattern", "encryption", "updated_at"])
+        except IntegrityError:
+            raise AutoExportExists("EVENT_ACTION", action.pk) from None
+        audit.record("auto_export.updated", actor=actor, subject=action, detail={"key_pattern": pattern})
+    return action
+
+
+def _lock(event_action: EventAction) -> EventAction:
+    found = EventAction.objects.select_for_update().filter(pk=event_action.pk, deleted_at=None).first()
+    if found is None:
+        raise NotFound("EVENT_ACTION", event_action.pk)
+    return found
+
+
 @transaction.atomic
 def set_enabled(*, event_action: EventAction, is_enabled: bool, actor: Actor, at: datetime) -> EventAction:
     """Pause or resume an auto-export. While paused, new revisions are not delivered."""
-    event_action = EventAction.objects.select_for_update().get(pk=event_action.pk)
+    event_action = _lock(event_action)
     if event_action.is_enabled != is_enabled:
         event_action.is_enabled = is_enabled
         event_action.updated_at = at

@@ -1,11 +1,15 @@
-"""Export a revision to a bucket: plan one transfer per asset, move, verify, write the receipt."""
+"""Export revisions and assets to buckets: plan one transfer per asset, move, verify, write the receipt."""
 
 from concurrent.futures import Future
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.core import signing
 from django.db import transaction
 from django.db.models import Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from jobs import key_patterns
@@ -14,12 +18,18 @@ from jobs.operations import lifecycle
 from jobs.operations.moving import Progress, move_all
 from marketplace.core import audit, storage, work
 from marketplace.core.actors import Actor
-from marketplace.core.errors import Invalid
+from marketplace.core.errors import Invalid, LimitExceeded, NotFound
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import Bucket, StorageFault
-from publishers.models import Asset, DataSet, PublishedDataSet, Revision
+from publishers.models import Asset, PublishedDataSet, Revision
+from publishers.operations.files import require_files
 from subscriptions.queries import may_read
+
+EXPORT_URL_LIFE = timedelta(hours=1)
+EXPORT_URL_SALT = "jobs.export-url"
+#: of a token; the job's own end decides before
+MOST_TOKEN_AGE_S = 2 * 3600
 
 
 class KeysCollide(Invalid):
@@ -30,11 +40,44 @@ class BytesDiffer(Exception):
     """What stands at the destination is not what the publisher finalized."""
 
 
+def _check(revision: Revision) -> None:
+    if not revision.is_finalized:
+        raise Invalid("Only a finalized revision can be exported.", resource_type="REVISION", resource_id=revision.pk)
+    require_files(revision.data_set)
+
+
+def _create(
+    kind: str,
+    *,
+    organization: Organization,
+    published_data_set: PublishedDataSet | None,
+    revision: Revision,
+    request: dict[str, Any],
+    connection: StorageConnection | None,
+    actor: Actor,
+    at: datetime,
+) -> Job:
+    _check(revision)
+    job = Job.objects.create(
+        organization=organization,
+        type=kind,
+        request=request,
+        data_set=revision.data_set,
+        published_data_set=published_data_set,
+        revision=revision,
+        connection=connection,
+        created_by_id=actor.user_id,
+        created_at=at,
+        updated_at=at,
+    )
+    audit.record("job.created", actor=actor, subject=job, detail={"type": job.type})
+    return job
+
+
 @transaction.atomic
 def create_export(
     *,
     organization: Organization,
-    data_set: DataSet,
     published_data_set: PublishedDataSet | None,
     revision: Revision,
     connection: StorageConnection,
@@ -45,26 +88,134 @@ def create_export(
 ) -> Job:
     """Create a WAITING export of one revision. published_data_set: the entitled data set; None for the owner's own.
 
-    Raises KeyPatternRefused, KeysCollide, Invalid for a draft revision.
+    Raises KeyPatternRefused, KeysCollide, HoldsNoFiles, Invalid for a draft revision.
     """
     pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_JOBS)
-    if not revision.is_finalized:
-        raise Invalid("Only a finalized revision can be exported.", resource_type="REVISION", resource_id=revision.pk)
-    job = Job.objects.create(
+    job = _create(
+        JobType.EXPORT_REVISIONS_TO_S3,
         organization=organization,
-        type=JobType.EXPORT_REVISIONS_TO_S3,
-        request={"key_pattern": pattern, "encryption": encryption},
-        data_set=data_set,
         published_data_set=published_data_set,
         revision=revision,
+        request={"key_pattern": pattern, "encryption": encryption},
         connection=connection,
-        created_by_id=actor.user_id,
-        created_at=at,
-        updated_at=at,
+        actor=actor,
+        at=at,
     )
     plan(job=job)
-    audit.record("job.created", actor=actor, subject=job, detail={"type": job.type})
     return job
+
+
+@dataclass(frozen=True, slots=True)
+class AssetDestination:
+    """Where one asset goes; an empty key is the asset's name."""
+
+    asset_id: str
+    connection: StorageConnection
+    key: str = ""
+
+
+@transaction.atomic
+def create_asset_export(
+    *,
+    organization: Organization,
+    published_data_set: PublishedDataSet | None,
+    revision: Revision,
+    destinations: list[AssetDestination],
+    actor: Actor,
+    at: datetime,
+    encryption: str = Encryption.NONE,
+) -> Job:
+    """Create a WAITING export of some assets of one revision, each to a bucket and key of its own.
+
+    Raises NotFound for an asset that is not in the revision, KeysCollide, HoldsNoFiles, Invalid,
+    LimitExceeded "Asset per export job from Amazon S3".
+    """
+    limit = "Asset per export job from Amazon S3"
+    if len(destinations) > settings.QUOTAS[limit]:
+        raise LimitExceeded(limit, settings.QUOTAS[limit])
+    if not destinations:
+        raise Invalid("Name at least one asset.", field="AssetDestinations")
+    connections = {destination.connection.pk: destination.connection for destination in destinations}
+    assets = Asset.objects.filter(revision=revision).in_bulk([destination.asset_id for destination in destinations])
+    entries, places = [], []
+    for destination in destinations:
+        asset = assets.get(destination.asset_id)
+        if asset is None:
+            raise NotFound("ASSET", destination.asset_id)
+        key = key_patterns.check_key(destination.key or asset.name)
+        entries.append((asset, destination.connection if len(connections) > 1 else None, key))
+        places.append({"asset_id": asset.pk, "bucket": destination.connection.bucket, "key": key})
+    job = _create(
+        JobType.EXPORT_ASSETS_TO_S3,
+        organization=organization,
+        published_data_set=published_data_set,
+        revision=revision,
+        request={"encryption": encryption, "destinations": places},
+        connection=destinations[0].connection if len(connections) == 1 else None,
+        actor=actor,
+        at=at,
+    )
+    _plan(job, entries)
+    return job
+
+
+@transaction.atomic
+def create_signed_url_export(
+    *,
+    organization: Organization,
+    published_data_set: PublishedDataSet | None,
+    revision: Revision,
+    asset_id: str,
+    actor: Actor,
+    at: datetime,
+) -> Job:
+    """Create a WAITING export of one asset to a URL, which `export_url` returns once the job is done.
+
+    Raises NotFound, HoldsNoFiles, Invalid for a draft revision.
+    """
+    asset = Asset.objects.filter(revision=revision, pk=asset_id).first()
+    if asset is None:
+        raise NotFound("ASSET", asset_id)
+    job = _create(
+        JobType.EXPORT_ASSET_TO_SIGNED_URL,
+        organization=organization,
+        published_data_set=published_data_set,
+        revision=revision,
+        request={"asset_id": asset_id},
+        connection=None,
+        actor=actor,
+        at=at,
+    )
+    _plan(job, [(asset, None, asset.name)])
+    return job
+
+
+def export_url(job: Job, *, at: datetime) -> tuple[str, datetime] | None:
+    """Return the URL that an asset can be fetched from and when it expires; None before the job is done or too late.
+
+    The URL leads to our own door, which asks on each request whether the asset may still be read: it can live an hour
+    although a revocation must work at once.
+    """
+    if job.type != JobType.EXPORT_ASSET_TO_SIGNED_URL or job.state != JobState.COMPLETED or job.finished_at is None:
+        return None
+    expires_at = job.finished_at + EXPORT_URL_LIFE
+    if at >= expires_at:
+        return None
+    path = reverse("signed-export", args=[signing.dumps(job.pk, salt=EXPORT_URL_SALT)])
+    return f"{settings.PUBLIC_URL}{path}", expires_at
+
+
+def asset_of_export_url(token: str, *, at: datetime) -> Asset:
+    """Return the asset that an export URL leads to. Raises NotFound for a forged, expired or revoked one."""
+    try:
+        job_id = signing.loads(token, salt=EXPORT_URL_SALT, max_age=MOST_TOKEN_AGE_S)
+    except signing.BadSignature:
+        raise NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.") from None
+    job = Job.objects.select_related("organization", "data_set").filter(pk=job_id).first()
+    asset = Asset.objects.filter(pk=job.request["asset_id"]).first() if job is not None else None
+    if job is None or asset is None or export_url(job, at=at) is None or not may_still_read(job):
+        raise NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.")
+    return asset
 
 
 @transaction.atomic
@@ -72,23 +223,32 @@ def plan(*, job: Job) -> None:
     """Write one transfer per asset, and the totals. Raises KeysCollide; nothing is written then."""
     pattern = job.request["key_pattern"]
     revision = job.living_revision
-    transfers, seen = [], set()
-    assets = Asset.objects.filter(revision=revision).order_by("name", "pk")
-    for number, asset in enumerate(assets.iterator(chunk_size=2000)):
+    entries: list[tuple[Asset, StorageConnection | None, str]] = []
+    for asset in Asset.objects.filter(revision=revision).order_by("name", "pk").iterator(chunk_size=2000):
         key = key_patterns.render(
             pattern, asset_id=asset.pk, asset_name=asset.name, revision_id=revision.pk, created_at=revision.created_at
         )
-        if key in seen or len(key.encode()) > 1024:
+        entries.append((asset, None, key))
+    _plan(job, entries)
+
+
+def _plan(job: Job, entries: list[tuple[Asset, StorageConnection | None, str]]) -> None:
+    """Write the transfers of (asset, bucket where it is not the job's, key)."""
+    transfers, seen = [], set()
+    for number, (asset, connection, key) in enumerate(entries):
+        place = (connection.pk if connection is not None else "", key)
+        if place in seen or len(key.encode()) > 1024:
             raise KeysCollide(
                 f"The key pattern gives no usable key of its own for {asset.name}: {key[:200]}.", field="key_pattern"
             )
-        seen.add(key)
+        seen.add(place)
         transfers.append(
             Transfer(
                 job=job,
                 job_created_at=job.created_at,
                 number=number,
                 asset=asset,
+                connection=connection,
                 key=key,
                 name=asset.name,
                 size_bytes=asset.size_bytes,
@@ -115,7 +275,8 @@ def _refused(job: Job) -> dict[str, str]:
     }
 
 
-def _may_still_read(job: Job) -> bool:
+def may_still_read(job: Job) -> bool:
+    """Return True while the job's organization may have the bytes."""
     if job.published_data_set_id is None:
         return job.data_set is not None and job.data_set.owner_id == job.organization_id
     return may_read(
@@ -131,10 +292,13 @@ def run_export(*, job: Job) -> None:
 
     Raises TemporaryFailure when an object may arrive later; anything final ends the job.
     """
-    if job.state != JobState.IN_PROGRESS or job.connection is None:
+    if job.state != JobState.IN_PROGRESS:
         return
-    if not _may_still_read(job):
+    if not may_still_read(job):
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
+        return
+    if job.type == JobType.EXPORT_ASSET_TO_SIGNED_URL:
+        _prepare_url(job)
         return
     if not job.objects_total:
         try:
@@ -142,24 +306,63 @@ def run_export(*, job: Job) -> None:
         except KeysCollide as error:
             _end_with_fault(job, StorageFault("rejected", error.message))
             return
-    if job.connection.removed_at is not None:
-        _end_with_fault(
-            job, StorageFault("removed", "The storage connection was removed. Set up a new one, then export again.")
-        )
-        return
-    try:
-        prove_storage_connection(connection=job.connection, at=timezone.now())
-    except StorageFault as fault:
-        if fault.is_temporary:
-            raise work.TemporaryFailure(str(fault)) from fault
-        _end_with_fault(job, fault)
-        return
-    source, destination = storage.vault(), storage.bucket_of(job.connection)
     pending = Transfer.objects.filter(job=job, job_created_at=job.created_at, state=TransferState.PENDING)
-    later = _deliver(job, source, destination, pending.select_related("asset").order_by("number"))
+    destinations = _destinations(job)
+    if destinations is None:
+        return
+    later = _deliver(job, destinations, pending.select_related("asset").order_by("number"))
     if later:
         raise work.TemporaryFailure(later)
     _close(job)
+
+
+def _prepare_url(job: Job) -> None:
+    """Show that the asset's bytes are there; the URL is made whenever the job is looked at."""
+    asset = Asset.objects.filter(pk=job.request["asset_id"]).first()
+    try:
+        found = storage.vault().find(asset.vault_key) if asset is not None else None
+    except StorageFault as fault:
+        raise work.TemporaryFailure(str(fault)) from fault
+    if asset is None or found is None:
+        error = {"code": lifecycle.NOT_FOUND, "message": "The asset is gone."}
+        lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
+        return
+    transfer = Transfer.objects.get(job=job, job_created_at=job.created_at, number=0)
+    lifecycle.record_transfer(job=job, transfer=transfer, at=timezone.now(), etag=asset.etag, method="url")
+    lifecycle.finish_job(job=job, at=timezone.now())
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """A bucket that has just been proved; `operator`: the same under our key, where a copy in the store can reach it."""
+
+    bucket: Bucket
+    operator: Bucket | None
+
+
+def _destinations(job: Job) -> dict[str | None, _Destination] | None:
+    """Prove the buckets of a job and return them by the connection that transfers name; None when the job has ended."""
+    named = StorageConnection.objects.filter(transfers__job=job, transfers__job_created_at=job.created_at).distinct()
+    connections: list[tuple[str | None, StorageConnection]] = [(row.pk, row) for row in named]
+    if job.connection is not None:
+        connections.append((None, job.connection))
+    found: dict[str | None, _Destination] = {}
+    for name, connection in connections:
+        if connection.removed_at is not None:
+            message = "The storage connection was removed. Set up a new one, then export again."
+            _end_with_fault(job, StorageFault("removed", message))
+            return None
+        try:
+            prove_storage_connection(connection=connection, at=timezone.now())
+        except StorageFault as fault:
+            if fault.is_temporary:
+                raise work.TemporaryFailure(str(fault)) from fault
+            _end_with_fault(job, fault)
+            return None
+        bucket = storage.bucket_of(connection)
+        is_near = storage.vault().shares_store_with(bucket)
+        found[name] = _Destination(bucket, storage.as_operator(bucket) if is_near else None)
+    return found
 
 
 def _end_with_fault(job: Job, fault: StorageFault) -> None:
@@ -169,13 +372,13 @@ def _end_with_fault(job: Job, fault: StorageFault) -> None:
     lifecycle.finish_job(job=job, at=timezone.now(), errors=[{"code": code, "message": str(fault)}])
 
 
-def _deliver(job: Job, source: Bucket, destination: Bucket, pending: Any) -> str:
+def _deliver(job: Job, destinations: dict[str | None, _Destination], pending: Any) -> str:
     """Move the pending transfers; return the last reason to try again later, or nothing."""
-    operator = storage.as_operator(destination) if source.shares_store_with(destination) else None
+    source = storage.vault()
     progress, lease, encryption = Progress(job), work.current_lease(), job.request.get("encryption", Encryption.NONE)
 
     def may_take() -> bool:
-        if _may_still_read(job):
+        if may_still_read(job):
             return True
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
         return False
@@ -185,7 +388,9 @@ def _deliver(job: Job, source: Bucket, destination: Bucket, pending: Any) -> str
         job=job,
         progress=progress,
         may_take=may_take,
-        move=lambda transfer: _move(transfer, source, destination, operator, encryption, lease, progress),
+        move=lambda transfer: _move(
+            transfer, source, destinations[transfer.connection_id], encryption, lease, progress
+        ),
         record=lambda transfer, future: _record(job, transfer, future),
     )
 
@@ -208,8 +413,7 @@ def _record(job: Job, transfer: Transfer, future: Future[dict[str, Any]]) -> str
 def _move(
     transfer: Transfer,
     source: Bucket,
-    destination: Bucket,
-    operator: Bucket | None,
+    place: _Destination,
     encryption: str,
     lease: work.Lease | None,
     progress: Progress,
@@ -218,7 +422,7 @@ def _move(
 
     Raises StorageFault, BytesDiffer, LeaseLost.
     """
-    asset = transfer.asset
+    destination, operator, asset = place.bucket, place.operator, transfer.asset
     if asset is None:
         raise StorageFault("rejected", "The asset is gone.")
     ensure = lease.ensure if lease is not None else None

@@ -15,15 +15,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.models import Job, JobState, JobType, Transfer, TransferState
-from jobs.operations import lifecycle
+from jobs.operations import lifecycle, listing
 from jobs.operations.moving import Progress, move_all
 from marketplace.core import audit, egress, storage, work
 from marketplace.core.actors import Actor
 from marketplace.core.errors import DomainError, Invalid, LimitExceeded, NotFound
-from marketplace.core.models import Organization
+from marketplace.core.models import Organization, StorageConnection
+from marketplace.core.operations.tags import check_tags
 from marketplace.core.queries.storage import get_storage_connection_by_bucket
 from marketplace.core.storage import Bucket, Digests, StorageFault
-from publishers.models import Asset, Revision
+from publishers.models import Asset, AssetType, Revision
 from publishers.operations import revisions
 
 SIGNED_URL_LIFE = timedelta(hours=1)
@@ -31,7 +32,7 @@ SIGNED_URL_GB = 5
 UNKNOWN_TYPE = "application/octet-stream"
 
 
-def _create(
+def create_import(
     *,
     organization: Organization,
     revision: Revision,
@@ -40,10 +41,15 @@ def _create(
     entries: list[tuple[str, str]],
     actor: Actor,
     at: datetime,
+    asset_type: str = AssetType.S3_SNAPSHOT,
 ) -> Job:
-    """entries: (key at the other side, asset name) per object."""
+    """Create a WAITING import of any type. entries: (key at the other side, asset name) per asset it will make.
+
+    Raises RevisionIsFinalized, AssetTypeDiffers, AssetNameTaken, LimitExceeded, Invalid.
+    """
     if revision.is_finalized:
         raise revisions.RevisionIsFinalized("REVISION", revision.pk)
+    revisions.check_asset_type(revision, asset_type)
     names = [name for _, name in entries]
     if len(set(names)) != len(names):
         raise Invalid("Two of the objects would become assets of the same name.", field="asset_sources")
@@ -90,16 +96,52 @@ def create_import_from_s3(
         raise Invalid("Name at least one object.", field="asset_sources")
     for bucket in {source["bucket"] for source in sources}:
         get_storage_connection_by_bucket(organization=organization, bucket=bucket)
-    return _create(
+    return create_import(
         organization=organization,
         revision=revision,
         kind=JobType.IMPORT_ASSETS_FROM_S3,
         request={
             "sources": [{"bucket": s["bucket"], "key": s["key"]} for s in sources],
-            "asset_tags": asset_tags or {},
+            "asset_tags": check_tags(asset_tags),
         },
         # the bucket is part of the transfer's key, since two buckets may hold the same key
         entries=[(f"{s['bucket']}/{s['key']}", s["key"]) for s in sources],
+        actor=actor,
+        at=at,
+    )
+
+
+@transaction.atomic
+def create_import_from_listing(
+    *,
+    organization: Organization,
+    revision: Revision,
+    connection: StorageConnection,
+    actor: Actor,
+    at: datetime,
+    prefix: str = "",
+    manifest_key: str = "",
+    asset_tags: dict[str, str] | None = None,
+) -> Job:
+    """Create a WAITING import of everything below a prefix of a connected bucket, or of what a manifest in it names.
+
+    What there is to import is found when the job runs, up to as many objects as a revision may hold: AWS ends at 100 a
+    job. Each asset takes its object's key as its name. For manifests see `listing.read_manifest`.
+    Raises RevisionIsFinalized, AssetTypeDiffers, Invalid.
+    """
+    if max(len(prefix.encode()), len(manifest_key.encode())) > 1024 or (prefix and manifest_key):
+        raise Invalid("Name a prefix or the key of a manifest, of at most 1,024 bytes.", field="prefix")
+    return create_import(
+        organization=organization,
+        revision=revision,
+        kind=JobType.IMPORT_ASSETS_FROM_S3,
+        request={
+            "bucket": connection.bucket,
+            "prefix": prefix,
+            "manifest_key": manifest_key,
+            "asset_tags": check_tags(asset_tags),
+        },
+        entries=[],
         actor=actor,
         at=at,
     )
@@ -114,7 +156,7 @@ def create_import_from_url(
         raise Invalid("Use a URL of at most 2,000 characters.", field="url")
     egress.check_url(url)
     name = name.strip() or url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    return _create(
+    return create_import(
         organization=organization,
         revision=revision,
         kind=JobType.IMPORT_ASSET_FROM_URL,
@@ -146,32 +188,31 @@ def create_import_from_signed_url(
         is_md5 = False
     if not is_md5:
         raise Invalid("Md5Hash must be the base64 of a 16-byte MD5 digest.", field="Md5Hash")
-    return _create(
+    return create_import(
         organization=organization,
         revision=revision,
         kind=JobType.IMPORT_ASSET_FROM_SIGNED_URL,
-        request={"name": name, "md5": md5, "asset_tags": asset_tags or {}},
+        request={"name": name, "md5": md5, "asset_tags": check_tags(asset_tags)},
         entries=[("upload", name)],
         actor=actor,
         at=at,
     )
 
 
-def signed_url(job: Job, *, at: datetime) -> tuple[str, datetime] | None:
-    """Return the URL to put the file to and when it expires; None when the job has started or the hour is over."""
+def signed_url(job: Job, *, at: datetime) -> tuple[str, datetime]:
+    """Return the URL to put the file to and when it expires; once the job has started it is good for a second only."""
     expires_at = job.created_at + SIGNED_URL_LIFE
-    if job.type != JobType.IMPORT_ASSET_FROM_SIGNED_URL or job.state != JobState.WAITING or at >= expires_at:
-        return None
-    seconds = max(1, int((expires_at - at).total_seconds()))
-    return storage.public_vault().presign_put(_incoming(job), md5=job.request["md5"], seconds=seconds), expires_at
+    is_open = job.state == JobState.WAITING and at < expires_at
+    seconds = max(1, int((expires_at - at).total_seconds())) if is_open else 1
+    return storage.public_vault().presign_put(incoming(job), md5=job.request["md5"], seconds=seconds), expires_at
 
 
-def _incoming(job: Job) -> str:
+def incoming(job: Job) -> str:
     """Return where the client puts the file. The URL stays valid after the start, so the asset is a copy under another key."""
     return f"incoming/{job.pk}"
 
 
-def _asset_id(job: Job, number: int) -> str:
+def asset_id_of(job: Job, number: int) -> str:
     """Return the same id for the same object of a job, so that a second run finds the first one's asset."""
     return hashlib.sha256(f"{job.pk}:{number}".encode()).hexdigest()[:32]
 
@@ -192,6 +233,17 @@ def run_import(*, job: Job) -> None:
         }
         lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
         return
+    if not job.objects_total:
+        try:
+            _plan(job)
+        except StorageFault as fault:
+            if fault.is_temporary:
+                raise work.TemporaryFailure(str(fault)) from fault
+            lifecycle.finish_job(job=job, at=timezone.now(), errors=[_error_of_fault(fault)])
+            return
+        except DomainError as error:
+            lifecycle.finish_job(job=job, at=timezone.now(), errors=[lifecycle.error_of(error)])
+            return
     pending = Transfer.objects.filter(job=job, job_created_at=job.created_at, state=TransferState.PENDING)
     run = _Run(job)
     later = move_all(
@@ -205,6 +257,41 @@ def run_import(*, job: Job) -> None:
     if later and not run.is_over:
         raise work.TemporaryFailure(later)
     lifecycle.finish_job(job=job, at=timezone.now())
+
+
+def _plan(job: Job) -> None:
+    """Find what there is to import and write a transfer for each object. Raises StorageFault, DomainError."""
+    request, revision = job.request, job.living_revision
+    connection = get_storage_connection_by_bucket(organization=job.organization, bucket=request["bucket"])
+    limit = "Assets per revision"
+    most = settings.QUOTAS[limit] - revision.assets.count()
+    found = listing.find(
+        storage.bucket_of(connection), prefix=request["prefix"], manifest_key=request["manifest_key"], most=most + 1
+    )
+    if not found:
+        raise Invalid("There is nothing to import at this place.")
+    if len(found) > most:
+        raise LimitExceeded(limit, settings.QUOTAS[limit])
+    for key in found:
+        revisions.check_asset_name(key)
+    taken = set(revision.assets.values_list("name", flat=True)) & set(found)
+    if taken:
+        raise revisions.AssetNameTaken("ASSET", min(taken), f"The revision already has an asset named {min(taken)}.")
+    with transaction.atomic():
+        Transfer.objects.bulk_create(
+            (
+                Transfer(job=job, job_created_at=job.created_at, number=n, key=f"{request['bucket']}/{key}", name=key)
+                for n, key in enumerate(found)
+            ),
+            batch_size=2000,
+        )
+        Job.objects.filter(pk=job.pk).update(objects_total=len(found))
+    job.objects_total = len(found)
+
+
+def _error_of_fault(fault: StorageFault) -> dict[str, Any]:
+    is_missing = fault.cause in {"no_object", "no_bucket"}
+    return {"code": lifecycle.NOT_FOUND if is_missing else lifecycle.ACCESS_DENIED, "message": str(fault)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +317,11 @@ class _Run:
         # Part of each key in the vault: a run that lost its lease and wakes up cannot write over what became an asset.
         self._fence = lease.fence if lease is not None else 0
         # What an earlier run made before it could write the receipt; what the source holds by now is another file.
-        ids = [_asset_id(job, number) for number in range(job.objects_total)]
+        ids = [asset_id_of(job, number) for number in range(job.objects_total)]
         self._known: dict[str, Asset] = Asset.objects.in_bulk(ids)
         self._sources: dict[str, Bucket | DomainError] = {}
-        for name in {source["bucket"] for source in job.request.get("sources", [])}:
+        request = job.request
+        for name in {source["bucket"] for source in request.get("sources", [request] if "bucket" in request else [])}:
             try:
                 connection = get_storage_connection_by_bucket(organization=job.organization, bucket=name)
                 self._sources[name] = storage.bucket_of(connection)
@@ -245,14 +333,14 @@ class _Run:
 
         Raises StorageFault, DomainError, requests.RequestException.
         """
-        asset_id = _asset_id(self.job, transfer.number)
+        asset_id = asset_id_of(self.job, transfer.number)
         if asset_id in self._known:
             return None
         if transfer.attempts:
             self._remove_left_overs(f"assets/{asset_id}-")
         vault_key = f"assets/{asset_id}-{self._fence}"
         if self.job.type == JobType.IMPORT_ASSETS_FROM_S3:
-            return self._from_bucket(self.job.request["sources"][transfer.number], vault_key)
+            return self._from_bucket(_source_of(transfer), vault_key)
         if self.job.type == JobType.IMPORT_ASSET_FROM_URL:
             return self._from_url(vault_key)
         return self._from_signed_url(vault_key)
@@ -293,13 +381,13 @@ class _Run:
         return _Fetched(vault_key, digests, etag, content_type)
 
     def _from_signed_url(self, vault_key: str) -> _Fetched:
-        vault, incoming = storage.vault(), _incoming(self.job)
-        info = vault.find(incoming)
+        vault, put = storage.vault(), incoming(self.job)
+        info = vault.find(put)
         if info is None:
             raise Invalid("No file was put to the signed URL. Create a new job, put the file, then start the job.")
         if info.size_bytes > SIGNED_URL_GB * 10**9:
             raise LimitExceeded("Asset size in GB", SIGNED_URL_GB)
-        etag = vault.copy_from(vault, incoming, vault_key, size_bytes=info.size_bytes, ensure=self._ensure)
+        etag = vault.copy_from(vault, put, vault_key, size_bytes=info.size_bytes, ensure=self._ensure)
         digests = vault.digest(vault_key)
         if base64.b64encode(bytes.fromhex(digests.md5)).decode() != self.job.request["md5"]:
             vault.delete(vault_key)
@@ -310,17 +398,16 @@ class _Run:
         """Make an asset of what was fetched, or end the job with the reason; return why to try again later."""
         try:
             fetched = future.result()
-            asset = self._known.get(_asset_id(self.job, transfer.number)) or self._add(transfer, fetched)
+            asset = self._known.get(asset_id_of(self.job, transfer.number)) or self._add(transfer, fetched)
         except (StorageFault, requests.RequestException) as fault:
             reason = str(fault) if isinstance(fault, StorageFault) else "The address cannot be reached."
             if isinstance(fault, StorageFault) and not fault.is_temporary:
-                is_missing = fault.cause in {"no_object", "no_bucket"}
-                return self._end(transfer, lifecycle.NOT_FOUND if is_missing else lifecycle.ACCESS_DENIED, reason)
+                return self._end(transfer, **_error_of_fault(fault))
             at = timezone.now()
             lifecycle.fail_transfer(job=self.job, transfer=transfer, reason=reason, at=at, is_final=False)
             return reason
         except DomainError as error:
-            return self._end(transfer, _code_of(error), error.message)
+            return self._end(transfer, **lifecycle.error_of(error))
         _receive(self.job, transfer, asset)
         return ""
 
@@ -330,7 +417,7 @@ class _Run:
         try:
             asset = revisions.add_asset(
                 revision=self.job.living_revision,
-                asset_id=_asset_id(self.job, transfer.number),
+                asset_id=asset_id_of(self.job, transfer.number),
                 name=transfer.name,
                 digests=fetched.digests,
                 etag=fetched.etag,
@@ -347,20 +434,23 @@ class _Run:
             storage.vault().delete(fetched.vault_key)
         return asset
 
-    def _end(self, transfer: Transfer, code: str, reason: str) -> str:
+    def _end(self, transfer: Transfer, *, message: str, **error: Any) -> str:
         """End the job; the objects that are under way are still brought in."""
         self.is_over = True
         at = timezone.now()
-        lifecycle.fail_transfer(job=self.job, transfer=transfer, reason=reason, at=at, is_final=True)
-        error = {"code": code, "message": f"{transfer.name}: {reason}", "resource_type": "ASSET", "resource_id": ""}
+        lifecycle.fail_transfer(job=self.job, transfer=transfer, reason=message, at=at, is_final=True)
+        error["message"] = f"{transfer.name}: {message}"
+        if self.job.type == JobType.IMPORT_ASSETS_FROM_S3:
+            error["sources"] = [_source_of(transfer)]
+        else:
+            error["asset_name"] = transfer.name
         lifecycle.finish_job(job=self.job, at=at, errors=[error])
         return ""
 
 
-def _code_of(error: DomainError) -> str:
-    if isinstance(error, LimitExceeded):
-        return lifecycle.QUOTA
-    return lifecycle.NOT_FOUND if isinstance(error, NotFound) else lifecycle.VALIDATION
+def _source_of(transfer: Transfer) -> dict[str, str]:
+    bucket, _, key = transfer.key.partition("/")
+    return {"bucket": bucket, "key": key}
 
 
 def _receive(job: Job, transfer: Transfer, asset: Asset) -> None:
@@ -376,7 +466,7 @@ def _receive(job: Job, transfer: Transfer, asset: Asset) -> None:
         verified_by="checksum",
     )
     if job.type == JobType.IMPORT_ASSET_FROM_SIGNED_URL:
-        storage.vault().delete(_incoming(job))
+        storage.vault().delete(incoming(job))
 
 
 def _capped(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:

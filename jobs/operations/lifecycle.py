@@ -1,15 +1,18 @@
 """The life of a job: start, progress, the final states, retry. Every move is a compare-and-set."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from jobs.models import Job, JobState, Transfer, TransferState
+from jobs.models import Job, JobState, JobType, Transfer, TransferState
 from marketplace.core import audit, work
 from marketplace.core.actors import SYSTEM, Actor
-from marketplace.core.errors import Conflict
+from marketplace.core.errors import Conflict, DomainError, LimitExceeded, NotFound
 from marketplace.core.events import publish_on_commit
+from marketplace.core.models import Organization
 
 ACCESS_DENIED = "ACCESS_DENIED_EXCEPTION"
 INTERNAL = "INTERNAL_SERVER_EXCEPTION"
@@ -18,8 +21,35 @@ QUOTA = "SERVICE_QUOTA_EXCEEDED_EXCEPTION"
 VALIDATION = "VALIDATION_EXCEPTION"
 
 
+#: after which a job is no longer shown by the AWS-shaped API; receipts stay
+RETENTION = timedelta(days=90)
+LIMIT_REACHED = "Wait until a running job has ended, or ask the operator for a higher limit."
+#: job type -> LimitName of the jobs that may run at once
+CONCURRENCY: dict[str, str] = {
+    JobType.IMPORT_ASSETS_FROM_S3: "Concurrent in progress jobs to import assets from Amazon S3",
+    JobType.IMPORT_ASSET_FROM_SIGNED_URL: "Concurrent in progress jobs to import assets from a signed URL",
+    JobType.IMPORT_ASSET_FROM_API_GATEWAY_API: "Concurrent in progress jobs to import assets from an API Gateway API",
+    JobType.IMPORT_ASSETS_FROM_REDSHIFT_DATA_SHARES: (
+        "Concurrent in progress jobs to import assets from Amazon Redshift datashares"
+    ),
+    JobType.IMPORT_ASSETS_FROM_LAKE_FORMATION_TAG_POLICY: (
+        "Concurrent in progress jobs to import assets from an AWS Lake Formation tag policy"
+    ),
+    JobType.CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET: (
+        "Concurrent in progress jobs to create Amazon S3 data access assets from S3 buckets"
+    ),
+    JobType.EXPORT_ASSETS_TO_S3: "Concurrent in progress jobs to export assets to Amazon S3",
+    JobType.EXPORT_ASSET_TO_SIGNED_URL: "Concurrent in progress jobs to export assets to a signed URL",
+    JobType.EXPORT_REVISIONS_TO_S3: "Concurrent in progress jobs to export revisions to Amazon S3",
+}
+
+
 class JobNotWaiting(Conflict):
     message = "This job was started or cancelled before."
+
+
+class JobExpired(Conflict):
+    message = "This job is too old to be started. Create a new one."
 
 
 class JobNotFailed(Conflict):
@@ -28,7 +58,18 @@ class JobNotFailed(Conflict):
 
 @transaction.atomic
 def start_job(*, job: Job, actor: Actor, at: datetime) -> Job:
-    """Move a job from WAITING to IN_PROGRESS; a worker takes it from there. Raises JobNotWaiting."""
+    """Move a job from WAITING to IN_PROGRESS; a worker takes it from there.
+
+    Raises JobNotWaiting, JobExpired, LimitExceeded "Concurrent in progress jobs …". Auto-exports start whatever runs.
+    """
+    if at >= job.created_at + RETENTION:
+        raise JobExpired("JOB", job.pk)
+    limit = CONCURRENCY.get(job.type)
+    if limit is not None and job.event_action_id is None:
+        Organization.objects.select_for_update().get(pk=job.organization_id)
+        running = Job.objects.filter(organization=job.organization_id, type=job.type, state=JobState.IN_PROGRESS)
+        if running.filter(event_action=None).count() >= settings.QUOTAS[limit]:
+            raise LimitExceeded(limit, settings.QUOTAS[limit], f"{LIMIT_REACHED} {limit}: {settings.QUOTAS[limit]}.")
     changed = Job.objects.filter(pk=job.pk, state=JobState.WAITING).update(
         state=JobState.IN_PROGRESS, started_at=at, updated_at=at, run=1
     )
@@ -96,10 +137,11 @@ def fail_transfer(*, job: Job, transfer: Transfer, reason: str, at: datetime, is
 
 
 @transaction.atomic
-def finish_job(*, job: Job, at: datetime, errors: list[dict[str, str]] | None = None) -> bool:
+def finish_job(*, job: Job, at: datetime, errors: list[dict[str, Any]] | None = None) -> bool:
     """Move a running job to COMPLETED, or to ERROR when there are errors; False when it had ended before.
 
-    errors: {"code", "message", and perhaps "resource_type", "resource_id"}; codes as in JobError of the service model.
+    errors: {"code", "message", and perhaps "resource_type", "resource_id", "limit_name", "limit_value", "sources":
+    [{"bucket", "key"}], "asset_name"}; codes as in JobError of the service model.
     """
     state = JobState.ERROR if errors else JobState.COMPLETED
     changed = Job.objects.filter(pk=job.pk, state=JobState.IN_PROGRESS).update(
@@ -110,5 +152,18 @@ def finish_job(*, job: Job, at: datetime, errors: list[dict[str, str]] | None = 
         audit.record(
             name, actor=SYSTEM, subject=job, organization_id=job.organization_id, detail={"errors": errors or []}
         )
-        publish_on_commit(name, organization_id=job.organization_id, job_id=job.pk)
+        if errors:
+            publish_on_commit("job.failed", organization_id=job.organization_id, job_id=job.pk)
+        else:
+            publish_on_commit("job.completed", organization_id=job.organization_id, job_id=job.pk)
     return bool(changed)
+
+
+def error_of(error: DomainError) -> dict[str, Any]:
+    """Return a refusal of the domain as an error of a job."""
+    if isinstance(error, LimitExceeded):
+        limit = {"limit_name": error.limit_name, "limit_value": error.limit_value}
+        return {"code": QUOTA, "message": error.message} | limit
+    code = NOT_FOUND if isinstance(error, NotFound) else VALIDATION
+    named = {"resource_type": error.resource_type, "resource_id": error.resource_id} if error.resource_id else {}
+    return {"code": code, "message": error.message} | named

@@ -18,7 +18,8 @@ from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse
 from marketplace.core.queries.storage import get_storage_connection, list_storage_connections
-from publishers.models import Asset, PublishedRevision
+from publishers.models import Asset, AssetType, PublishedRevision
+from publishers.operations.files import require_files
 from subscriptions.queries import get_entitled_data_set, list_entitled_data_sets, list_entitled_revisions
 
 
@@ -54,7 +55,9 @@ def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list
 def auto_exports(request: MemberRequest) -> HttpResponse:
     """Show every auto-export with its state and last result."""
     rows = auto_export_rows(request, list(list_event_actions(organization=request.organization)))
-    entitled = list_entitled_data_sets(organization=request.organization, at=timezone.now())
+    entitled = list_entitled_data_sets(organization=request.organization, at=timezone.now()).filter(
+        data_set__asset_type=AssetType.S3_SNAPSHOT
+    )
     return render(
         request,
         "jobs/auto_exports.html",
@@ -92,11 +95,15 @@ def example_key(pattern: str, publication: PublishedRevision | None) -> tuple[st
 def auto_export_create(request: MemberRequest) -> HttpResponse:
     """Set up an auto-export. The example key follows the form through the URL, with htmx while somebody types."""
     organization, now = request.organization, timezone.now()
-    data_sets = list(list_entitled_data_sets(organization=organization, at=now))
+    data_sets = list(
+        list_entitled_data_sets(organization=organization, at=now).filter(data_set__asset_type=AssetType.S3_SNAPSHOT)
+    )
     connections = list(list_storage_connections(organization=organization))
     asked = request.POST if request.method == "POST" else request.GET
     chosen = asked.get("data_set", "") or (data_sets[0].pk if len(data_sets) == 1 else "")
     entry = get_entitled_data_set(organization=organization, data_set_id=chosen, at=now) if chosen else None
+    if entry is not None:
+        require_files(entry.data_set)
     if request.method == "POST":
         form = AutoExportForm(request.POST, data_sets=data_sets, connections=connections)
         status = 422

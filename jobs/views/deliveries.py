@@ -24,6 +24,8 @@ from marketplace.core.errors import Conflict, Invalid, NotFound
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse
 from marketplace.core.queries.storage import get_storage_connection, list_storage_connections
+from publishers.models import AssetType
+from publishers.operations.files import require_files
 from subscriptions.queries import (
     get_entitled_data_set,
     get_entitled_revision,
@@ -90,7 +92,7 @@ def delivery(request: MemberRequest, job_id: str) -> HttpResponse:
 
 def delivery_context(request: MemberRequest, job: Job, *, at: datetime) -> dict[str, Any]:
     """Return what the page of a delivery shows."""
-    transfers = list_transfers(job=job)
+    transfers = list_transfers(job=job).select_related("asset", "connection")
     live = job.state == JobState.IN_PROGRESS
     failed = transfers.filter(state=TransferState.FAILED)
     only_failed = request.GET.get("objects") == "failed"
@@ -136,13 +138,16 @@ def export_create(request: MemberRequest) -> HttpResponse:
     """Export one readable revision of an entitled data set once."""
     organization, now = request.organization, timezone.now()
     asked = request.POST if request.method == "POST" else request.GET
-    data_sets = list(list_entitled_data_sets(organization=organization, at=now))
+    data_sets = list(
+        list_entitled_data_sets(organization=organization, at=now).filter(data_set__asset_type=AssetType.S3_SNAPSHOT)
+    )
     chosen = request.GET.get("data_set", "") or request.POST.get("data_set", "")
     if not chosen and len(data_sets) == 1:
         chosen = data_sets[0].pk
     if not chosen:
         return render(request, "jobs/export_choose.html", {"data_sets": data_sets})
     entry = get_entitled_data_set(organization=organization, data_set_id=chosen, at=now)
+    require_files(entry.data_set)
     revisions = list_entitled_revisions(organization=organization, data_set_id=entry.pk, at=now)
     wanted = asked.get("revision", "")
     publication = None
@@ -164,7 +169,6 @@ def export_create(request: MemberRequest) -> HttpResponse:
                 with transaction.atomic():  # a job that could not be started is not left waiting
                     job = exports.create_export(
                         organization=organization,
-                        data_set=entry.data_set,
                         published_data_set=entry,
                         revision=publication.revision,
                         connection=connection,

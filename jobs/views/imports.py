@@ -22,7 +22,8 @@ from marketplace.core.middleware import MemberRequest
 from marketplace.core.models import StorageConnection
 from marketplace.core.pages import member_page, refuse, status_of
 from marketplace.core.queries.storage import get_storage_connection, list_storage_connections
-from publishers.models import Revision
+from publishers.models import AssetType, Revision
+from publishers.operations.revisions import check_asset_type
 from publishers.queries.data_sets import get_owned_revision
 
 OBJECTS_PER_PAGE = 100
@@ -31,8 +32,9 @@ SOURCES = {"s3": "From a bucket", "url": "From a URL"}
 
 @member_page("publish:write")
 def import_create(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
-    """Choose what to import into a draft: objects of a connected bucket, or one URL (?from=url)."""
+    """Choose what to import into a draft: objects of a connected bucket, or one URL (?from=url). For files only."""
     revision = get_owned_revision(owner=request.organization, data_set_id=data_set_id, revision_id=revision_id)
+    check_asset_type(revision, AssetType.S3_SNAPSHOT)
     source = request.GET.get("from", "s3")
     if source == "url":
         return _import_from_url(request, revision)

@@ -249,6 +249,16 @@ class Bucket:
         answer = self._call("list_objects_v2", Prefix=prefix, MaxKeys=min(limit, 1000))
         return [entry["Key"] for entry in answer.get("Contents", [])]
 
+    def walk(self, prefix: str = "") -> Iterator[ListedObject]:
+        """Yield every object below a prefix, in the store's order, a thousand a call. Raises StorageFault."""
+        more: dict[str, str] = {}
+        while True:
+            answer = self._call("list_objects_v2", Prefix=prefix, MaxKeys=1000, **more)
+            yield from (ListedObject(o["Key"], o["Size"], o["LastModified"]) for o in answer.get("Contents", []))
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
     def browse(self, prefix: str, *, after: str = "", limit: int = 100) -> Listing:
         """Return one level under a prefix, from after a token of the page before. Raises StorageFault."""
         more = {"ContinuationToken": after} if after else {}
