@@ -10,16 +10,18 @@ SCOPES: dict[str, str] = {
     "publish:write": "Create and change data sets, revisions, products; import and finalize",
     "subscriptions:read": "See entitlements, deliveries and receipts",
     "subscriptions:write": "Subscribe, set up storage connections and auto-exports, export",
+    "events:read": "See events, webhooks and what was sent to them",
+    "webhooks:write": "Set up webhooks, send events to them again",
     "data:read": "Read rows and download files of entitled data",
     "keys:write": "Create and revoke tokens and access keys",
 }
 ALL = frozenset(SCOPES)
-_READ = frozenset({"catalogue:read", "publish:read", "subscriptions:read"})
+_READ = frozenset({"catalogue:read", "publish:read", "subscriptions:read", "events:read"})
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.OWNER: ALL,
     Role.ADMIN: ALL,
-    Role.PUBLISHER: _READ | {"publish:write"},
-    Role.SUBSCRIBER: _READ | {"subscriptions:write", "data:read"},
+    Role.PUBLISHER: _READ | {"publish:write", "webhooks:write"},
+    Role.SUBSCRIBER: _READ | {"subscriptions:write", "data:read", "webhooks:write"},
     Role.BILLING: _READ,
     Role.VIEWER: _READ,
 }

@@ -12,10 +12,12 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from marketplace.core import hints, partitions, work
-from marketplace.core.models import IdempotencyRecord, RateCounter, UsedSignature, WorkItem
+from marketplace.core.models import Event, IdempotencyRecord, RateCounter, UsedSignature, WebhookDelivery, WorkItem
 from marketplace.core.models.work import WorkState
+from marketplace.core.operations import webhooks
 
 logger = logging.getLogger(__name__)
+EVENTS_ARE_KEPT = timedelta(days=90)
 _last_consumed = time.monotonic()
 
 
@@ -78,9 +80,22 @@ def prepare_partitions(**_: object) -> None:
 
 @work.task("core.forget_old_rows")
 def forget_old_rows(**_: object) -> None:
-    """Delete finished work, spent signatures, old answers and counters."""
+    """Delete finished work, spent signatures, old answers, counters and events, and what was sent of those."""
     now = timezone.now()
     WorkItem.objects.filter(state=WorkState.DONE, finished_at__lt=now - timedelta(days=7)).delete()
     UsedSignature.objects.filter(expires_at__lt=now).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - timedelta(hours=24)).delete()
     RateCounter.objects.filter(window_until__lt=now).delete()
+    WebhookDelivery.objects.filter(event_occurred_at__lt=now - EVENTS_ARE_KEPT).delete()
+    Event.objects.filter(occurred_at__lt=now - EVENTS_ARE_KEPT).delete()
+
+
+def _delivery_parked(*, delivery_id: str, turn: int, **_: object) -> None:
+    # The reason is about the inside of this installation: it stands in the log and on the work row.
+    webhooks.give_up_delivery(delivery_id=delivery_id, turn=turn, reason=webhooks.OUR_FAULT, at=timezone.now())
+
+
+@work.task("core.deliver_webhook", on_parked=_delivery_parked)
+def deliver_webhook(*, delivery_id: str, turn: int, **_: object) -> None:
+    """Send an event to an endpoint once; a failure plans the next attempt."""
+    webhooks.attempt_delivery(delivery_id=delivery_id, turn=turn, at=timezone.now())

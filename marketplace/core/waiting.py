@@ -31,7 +31,7 @@ def wait_until(is_done: Callable[[], bool], *, seconds: str) -> bool:
 
     While another request of the process waits, this one waits SHORT_S only: its client asks again.
     """
-    if not (seconds.isascii() and seconds.isdigit() and 1 <= int(seconds) <= LONGEST_S):
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 4 and 1 <= int(seconds) <= LONGEST_S):
         raise Invalid(f"wait must be a whole number of seconds from 1 to {LONGEST_S}.", field="wait")
     with long_wait() as may_wait:
         deadline = time.monotonic() + (int(seconds) if may_wait else SHORT_S)

@@ -8,7 +8,7 @@ import json
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +81,30 @@ def enqueue(name: str, *, key: str, organization_id: str = "", delay_s: float = 
             """,
             [name, key, json.dumps(arguments), organization_id, delay_s],
         )
+    _hint_on_commit()
+
+
+def enqueue_many(name: str, rows: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    """Add many rows of one task at once, in the caller's transaction. rows: (key, organization_id, arguments) of each."""
+    _tasks[name]
+    if not rows:
+        return
+    keys, organizations, arguments = zip(*rows, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO core_workitem (task, key, arguments, organization_id, state, due_at, attempts, failures, fence, worker,
+                                       last_error, created_at)
+            SELECT %s, given.key, given.arguments::jsonb, given.organization_id, 'PENDING', now(), 0, 0, 0, '', '', now()
+            FROM unnest(%s::text[], %s::text[], %s::text[]) AS given (key, organization_id, arguments)
+            ON CONFLICT (task, key) DO NOTHING
+            """,
+            [name, list(keys), list(organizations), [json.dumps(each) for each in arguments]],
+        )
+    _hint_on_commit()
+
+
+def _hint_on_commit() -> None:
     if not any(callback is _hint for _, callback, *_ in connection.run_on_commit):
         transaction.on_commit(_hint)  # one hint for however many rows the transaction adds
 

@@ -20,7 +20,8 @@ STATE_DIRECTORY = env.text("ENTREPOT_STATE", "")
 INSECURE_TRANSPORT = env.flag("INSECURE_TRANSPORT")
 SECRET_KEY = env.text("SECRET_KEY")
 DEBUG = False
-ALLOWED_HOSTS = [_public.hostname or "", *env.words("ALLOWED_HOSTS")]
+#: SendApiAsset has a host of its own, as its model says: `api-fulfill.` before ours
+ALLOWED_HOSTS = [_public.hostname or "", f"api-fulfill.{_public.hostname}", *env.words("ALLOWED_HOSTS")]
 if INSECURE_TRANSPORT:
     ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -60,17 +61,41 @@ DATA_CACHE_BYTES = env.number("DATA_CACHE_BYTES", 5 * 10**9, least=10**7, most=1
 ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
 
 # --- limits of this installation (defaults as AWS Data Exchange) ---------------------------------------------------------
-QUOTAS = {
-    "Products per account": 50,
-    "Data sets per account": 3000,
-    "Data sets per product": 25,
-    "Revisions per data set": 10000,
-    "Assets per revision": 10000,
-    "Assets per import job from Amazon S3": 100,
-    "Asset size in GB": 100,
-    "Event actions per account": 50,
-    "Auto export event actions per data set": 5,
-}
+QUOTAS = env.quotas(
+    "QUOTAS",
+    {
+        "Products per account": 50,
+        "Data sets per account": 3000,
+        "Data sets per product": 25,
+        "Revisions per data set": 10_000,
+        "Assets per revision": 10_000,
+        "Asset size in GB": 100,
+        "Assets per import job from Amazon S3": 100,
+        "Asset per export job from Amazon S3": 100,
+        "Concurrent in progress jobs to import assets from Amazon S3": 10,
+        "Concurrent in progress jobs to import assets from a signed URL": 10,
+        "Concurrent in progress jobs to export assets to Amazon S3": 10,
+        "Concurrent in progress jobs to export assets to a signed URL": 10,
+        "Concurrent in progress jobs to export revisions to Amazon S3": 5,
+        "Event actions per account": 50,
+        "Auto export event actions per data set": 5,
+        "Amazon Redshift datashare assets per import job from Redshift": 20,
+        "Amazon Redshift datashare assets per revision": 20,
+        "Revisions per Amazon Redshift datashare data set": 20,
+        "Concurrent in progress jobs to import assets from Amazon Redshift datashares": 5,
+        "Amazon API Gateway API assets per revision": 20,
+        "Revisions per Amazon API Gateway API data set": 20,
+        "Concurrent in progress jobs to import assets from an API Gateway API": 10,
+        "AWS Lake Formation data permission assets per revision": 20,
+        "Revisions per AWS Lake Formation data permission data set": 20,
+        "Concurrent in progress jobs to import assets from an AWS Lake Formation tag policy": 5,
+        "Amazon S3 data access assets per revision": 5,
+        "Revisions per Amazon S3 data access data set": 5,
+        "Concurrent in progress jobs to create Amazon S3 data access assets from S3 buckets": 5,
+        "Active and pending data grants": 1000,
+        "Pending data grants per consumer": 20,
+    },
+)
 
 # --- applications, top layer first ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -267,7 +292,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"JobState": "jobs.models.JobState", "ProductState": "publishers.models.ProductState"},
+    "ENUM_NAME_OVERRIDES": {
+        "DataGrantState": "marketplace.console.api.serializers.data_grants.STATES",
+        "JobState": "jobs.models.JobState",
+        "ProductState": "publishers.models.ProductState",
+        "RevisionState": "marketplace.console.api.serializers.data_sets.STATES",
+        "WebhookDeliveryState": "marketplace.core.models.WebhookDeliveryState",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "marketplace.console.api.schema.add_frame",
@@ -278,16 +309,24 @@ SPECTACULAR_SETTINGS = {
 #: event name -> tasks; the one page where all reactions across applications can be read
 EVENT_ROUTES: dict[str, list[str]] = {
     "revision.finalized": ["publishers.publish_revision"],
-    "revision.published": ["jobs.start_auto_exports"],
-    "product.published": ["publishers.index_product"],
+    "revision.published": ["jobs.start_auto_exports", "subscriptions.announce_revision"],
+    "revision.revoked": ["subscriptions.announce_revocation"],
+    "product.published": ["publishers.index_product", "subscriptions.announce_product"],
     "upload.completed": ["publishers.verify_upload"],
-    "product.data_set_added": ["subscriptions.extend_entitlements"],
+    "product.data_set_added": ["subscriptions.extend_entitlements", "subscriptions.announce_data_set"],
+    "data_set.notified": ["subscriptions.announce_notification"],
+    "data_grant.accepted": ["subscriptions.announce_grant_accepted"],
+    "data_grant.extended": ["subscriptions.announce_grant_extended"],
+    "data_grant.revoked": ["subscriptions.announce_grant_revoked"],
+    "job.completed": ["jobs.announce_auto_export"],
+    "job.failed": ["jobs.announce_auto_export"],
 }
 #: task -> seconds between two runs; a slot is a unique row, so that any number of schedulers may run
 SCHEDULE: dict[str, int] = {
     "core.prepare_partitions": 86_400,
     "core.forget_old_rows": 3_600,
     "publishers.abort_stale_uploads": 3_600,
+    "publishers.forget_change_sets": 86_400,
 }
 WORKER_NAME = env.text("ENTREPOT_WORKER_NAME", "")
 CELERY_BROKER_URL = BROKER_URL

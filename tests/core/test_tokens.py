@@ -149,11 +149,13 @@ def test_a_token_of_a_person_who_may_not_sign_in_any_more_is_refused(publisher):
 
 
 @pytest_db
-def test_a_token_of_a_person_who_left_has_no_membership(publisher):
-    token, _ = make(publisher)
-    assert membership_of(token) == publisher
+def test_a_token_of_a_person_who_left_is_refused(publisher):
+    _, text = make(publisher)
+    found = membership_of(get_api_token(text, timezone.now()))
+    assert (found, found.role, found.created_at) == (publisher, publisher.role, publisher.created_at)
     publisher.delete()
-    assert membership_of(token) is None
+    with pytest.raises(NotFound):
+        get_api_token(text, timezone.now())
 
 
 @pytest_db

@@ -1,8 +1,10 @@
 """Models of the core: who, with which credentials, into which buckets; what was recorded; what is to be done."""
 
 from marketplace.core.models.credentials import AccessKey, ApiToken, UsedSignature
+from marketplace.core.models.events import Event, WebhookDelivery, WebhookDeliveryState, WebhookEndpoint
 from marketplace.core.models.identity import Membership, Organization, Role, User
 from marketplace.core.models.records import AuditHead, AuditRecord, IdempotencyRecord, OutboxEvent, RateCounter
+from marketplace.core.models.sources import SourceAuthentication, SourceConnection, SourceKind, SslMode
 from marketplace.core.models.storage import StorageConnection
 from marketplace.core.models.work import WorkerHeartbeat, WorkItem
 
@@ -11,15 +13,23 @@ __all__ = [
     "ApiToken",
     "AuditHead",
     "AuditRecord",
+    "Event",
     "IdempotencyRecord",
     "Membership",
     "Organization",
     "OutboxEvent",
     "RateCounter",
     "Role",
+    "SourceAuthentication",
+    "SourceConnection",
+    "SourceKind",
+    "SslMode",
     "StorageConnection",
     "UsedSignature",
     "User",
+    "WebhookDelivery",
+    "WebhookDeliveryState",
+    "WebhookEndpoint",
     "WorkItem",
     "WorkerHeartbeat",
 ]

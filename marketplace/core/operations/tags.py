@@ -26,6 +26,8 @@ def check_tags(tags: Mapping[str, str] | None) -> dict[str, str]:
         if not 1 <= len(key) <= LONGEST_KEY or len(value) > LONGEST_VALUE:
             message = f"A tag key has 1 to {LONGEST_KEY} characters, a tag value at most {LONGEST_VALUE}: {key[:40]!r}."
             raise Invalid(message, field="tags")
+        if "\x00" in key + value:
+            raise Invalid("A NUL character cannot be stored.", field="tags")
         if key.lower().startswith("aws:"):
             raise Invalid("Tag keys that start with aws: are reserved.", field="tags")
     return tags

@@ -1,22 +1,35 @@
 """Credentials by what a client presents; never by id alone."""
 
 from datetime import datetime
+from typing import Any, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from marketplace.core import tokens
 from marketplace.core.errors import NotFound
 from marketplace.core.models import AccessKey, ApiToken, Membership, Organization
 
 
+C = TypeVar("C", ApiToken, AccessKey)
+
+
+def _living(credentials: QuerySet[C]) -> QuerySet[C]:
+    """Return those that were not revoked and whose user is active and still a member, all of it in one query."""
+    return (
+        credentials.select_related("organization", "user")
+        .filter(revoked_at=None, user__is_active=True, organization__memberships__user=F("user"))
+        .annotate(
+            member_id=F("organization__memberships__pk"),
+            member_role=F("organization__memberships__role"),
+            member_since=F("organization__memberships__created_at"),
+        )
+    )
+
+
 def get_api_token(presented: str, at: datetime) -> ApiToken:
     """Return the living token that was presented. Raises NotFound alike for malformed, unknown, expired and revoked."""
     if tokens.is_well_formed(presented):
-        found = (
-            ApiToken.objects.select_related("organization", "user")
-            .filter(digest=tokens.digest(presented), revoked_at=None, expires_at__gt=at, user__is_active=True)
-            .first()
-        )
+        found = _living(ApiToken.objects.filter(digest=tokens.digest(presented), expires_at__gt=at)).first()
         if found is not None:
             return found
     raise NotFound("API_TOKEN", "")
@@ -24,17 +37,22 @@ def get_api_token(presented: str, at: datetime) -> ApiToken:
 
 def get_access_key(access_key_id: str) -> AccessKey:
     """Return the living access key. Raises NotFound alike for unknown and revoked."""
-    try:
-        return AccessKey.objects.select_related("organization", "user").get(
-            access_key_id=access_key_id, revoked_at=None, user__is_active=True
-        )
-    except AccessKey.DoesNotExist:
-        raise NotFound("ACCESS_KEY", "") from None
+    found = _living(AccessKey.objects.filter(access_key_id=access_key_id)).first()
+    if found is None:
+        raise NotFound("ACCESS_KEY", "")
+    return found
 
 
-def membership_of(credential: ApiToken | AccessKey) -> Membership | None:
-    """Return the membership of the credential's user; None once the user has left the organization."""
-    return Membership.objects.filter(organization=credential.organization, user=credential.user).first()
+def membership_of(credential: ApiToken | AccessKey) -> Membership:
+    """Return the membership of the user of a credential that `get_api_token` or `get_access_key` has found."""
+    annotated: Any = credential
+    return Membership(
+        id=annotated.member_id,
+        organization=credential.organization,
+        user=credential.user,
+        role=annotated.member_role,
+        created_at=annotated.member_since,
+    )
 
 
 def list_api_tokens(*, organization: Organization) -> QuerySet[ApiToken]:
