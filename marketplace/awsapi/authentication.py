@@ -20,7 +20,7 @@ from marketplace.awsapi.sigv4 import (
     unrecognized,
     verify,
 )
-from marketplace.awsapi.target import raw_target
+from marketplace.awsapi.target import request_target
 from marketplace.core import scopes
 from marketplace.core.actors import Actor
 from marketplace.core.errors import NotFound
@@ -57,18 +57,25 @@ def presents_credentials(request: HttpRequest) -> bool:
 
 
 def authenticate(
-    request: HttpRequest, *, services: Iterable[str], at: datetime | None = None, region: str | None = None
+    request: HttpRequest,
+    *,
+    services: Iterable[str],
+    at: datetime | None = None,
+    region: str | None = None,
+    only_reads: bool = False,
 ) -> Credentials:
     """Establish the caller of a request. Raises AuthenticationFailed.
 
     services: signing names that this interface accepts. A mutation's signature is spent: it works once.
+    only_reads: the call is no mutation although its HTTP method is not a safe one.
     """
     at = at or timezone.now()
     presented = _bearer(request)
     if presented is not None:
         return _by_token(request, presented, at)
     expected = Expected(region=region or settings.S3_REGION, services=frozenset(services))
-    return _by_signature(request, expected, at)
+    is_mutation = request.method not in _SAFE_METHODS and not only_reads
+    return _by_signature(request, expected, at, is_mutation=is_mutation)
 
 
 def _bearer(request: HttpRequest) -> str | None:
@@ -84,7 +91,7 @@ def _by_token(request: HttpRequest, presented: str, at: datetime) -> Credentials
     return _established(request, token, kind="token", at=at, held=frozenset(token.scopes))
 
 
-def _by_signature(request: HttpRequest, expected: Expected, at: datetime) -> Credentials:
+def _by_signature(request: HttpRequest, expected: Expected, at: datetime, *, is_mutation: bool) -> Credentials:
     found: dict[str, AccessKey] = {}
 
     def secret_of(access_key_id: str) -> str | None:
@@ -96,7 +103,7 @@ def _by_signature(request: HttpRequest, expected: Expected, at: datetime) -> Cre
 
     verified = verify(signed_request(request, body=request.body), now=at, expected=expected, secret_of=secret_of)
     credentials = _established(request, found["key"], kind="access_key", at=at, held=scopes.ALL)
-    if request.method not in _SAFE_METHODS:
+    if is_mutation:
         _spend(verified)
     return credentials
 
@@ -114,8 +121,6 @@ def _established(
     request: HttpRequest, credential: ApiToken | AccessKey, *, kind: str, at: datetime, held: frozenset[str]
 ) -> Credentials:
     membership = membership_of(credential)
-    if membership is None:
-        raise unrecognized()
     note_use(credential, at=at)
     actor = Actor(
         kind=kind,
@@ -130,7 +135,7 @@ def _established(
 
 def signed_request(request: HttpRequest, *, body: bytes) -> SignedRequest:
     """Return what of a request a signature covers."""
-    target = raw_target(request.META)
+    target = request_target(request)
     return SignedRequest(
         method=request.method or "",
         raw_paths=target.paths,

@@ -9,19 +9,34 @@ from marketplace.awsapi.serializer import JSON_TYPE, WireResponse, dump
 from marketplace.awsapi.service import Operation, Service, Shape
 from marketplace.core.errors import Conflict, Denied, DomainError, Invalid, LimitExceeded, NotFound
 from marketplace.core.limits import TooManyRequests
+from marketplace.core.operations.idempotency import RequestInProgress, RequestTakenOver
 
 #: family -> exceptions, the fitting one first: the first that the operation models is answered, else the last one.
 #: Operations that model no exception at all (tags) answer the first one, as AWS does.
 _FAMILIES: tuple[tuple[type[DomainError], tuple[str, ...]], ...] = (
-    (TooManyRequests, ("ThrottlingException",)),
     (NotFound, ("ResourceNotFoundException", "ValidationException")),
-    (Conflict, ("ConflictException", "ValidationException")),
-    # AWS answers AccessDeniedException everywhere, also where an operation does not model it.
-    (Denied, ("AccessDeniedException",)),
+    (Conflict, ("ConflictException", "ResourceInUseException", "ValidationException")),
     # Not ThrottlingException: SDKs would try a lasting limit again and again.
-    (LimitExceeded, ("ServiceLimitExceededException", "ConflictException", "ValidationException")),
+    (
+        LimitExceeded,
+        (
+            "ServiceLimitExceededException",
+            "ServiceQuotaExceededException",
+            "ConflictException",
+            "ValidationException",
+        ),
+    ),
     (Invalid, ("ValidationException",)),
 )
+#: family -> exceptions that are answered also where an operation does not model them, as AWS does with the first two:
+#: SDKs look an exception up in the whole service. The first that the service has, else the last one.
+_EVERYWHERE: tuple[tuple[type[DomainError], tuple[str, ...]], ...] = (
+    (TooManyRequests, ("ThrottlingException",)),
+    (Denied, ("AccessDeniedException",)),
+    (RequestInProgress, ("ConflictException", "ResourceInUseException")),
+    (RequestTakenOver, ("ConflictException", "ResourceInUseException")),
+)
+_LIMIT = "ServiceLimitExceededException"
 
 
 @dataclass(slots=True, eq=False)
@@ -43,9 +58,10 @@ def try_again_after(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds), "x-amz-retry-after": str(seconds * 1000)}
 
 
-def validation_error(message: str, *, status: int = 400) -> ApiError:
-    """Return AWS's answer to a request that cannot be read or breaks the model."""
-    return ApiError("ValidationException", message, status)
+def validation_error(message: str, *, service: Service | None = None, status: int | None = None) -> ApiError:
+    """Return AWS's answer to a request that cannot be read or breaks the model; services differ in its status."""
+    shape = service.error("ValidationException") if service is not None else None
+    return ApiError("ValidationException", message, status or (shape.error_status if shape is not None else 400))
 
 
 def unknown_operation(method: str, allowed: tuple[str, ...]) -> ApiError:
@@ -56,15 +72,25 @@ def unknown_operation(method: str, allowed: tuple[str, ...]) -> ApiError:
     return ApiError("UnknownOperationException", "There is no operation with this path.", 404)
 
 
+def unknown_target() -> ApiError:
+    """Return the answer to an X-Amz-Target that no service has."""
+    message = (
+        "There is no operation with this X-Amz-Target. It is spelled PREFIX.OPERATION, as the service's model says."
+    )
+    return ApiError("UnknownOperationException", message, 400)
+
+
 def not_served(operation: Operation) -> ApiError:
     """Return the answer for an operation that the model has and this installation has not."""
     message = f"The operation {operation.name} of {operation.service} is not supported by this installation."
     return ApiError("UnsupportedOperationException", message, 501)
 
 
-def internal_error() -> ApiError:
+def internal_error(service: Service | None = None) -> ApiError:
     """Return the answer to a fault of ours; details are in the log, under the request id."""
-    return ApiError("InternalServerException", "An internal error occurred. Give the request id to the operator.", 500)
+    names = ("InternalServerException", "InternalServiceException")
+    code = next((name for name in names if service is not None and service.error(name) is not None), names[0])
+    return ApiError(code, "An internal error occurred. Give the request id to the operator.", 500)
 
 
 def unavailable() -> ApiError:
@@ -75,9 +101,7 @@ def unavailable() -> ApiError:
 
 def translate(error: DomainError, operation: Operation, service: Service) -> ApiError:
     """Return the modelled exception for a refusal of the domain."""
-    codes = next((codes for family, codes in _FAMILIES if isinstance(error, family)), ("ValidationException",))
-    modelled = {shape.error_code for shape in operation.errors}
-    code = next((code for code in codes if code in modelled), codes[-1] if modelled else codes[0])
+    code = _code(error, operation, service)
     shape = service.error(code)
     return ApiError(
         code=code,
@@ -88,7 +112,25 @@ def translate(error: DomainError, operation: Operation, service: Service) -> Api
     )
 
 
+def _code(error: DomainError, operation: Operation, service: Service) -> str:
+    for family, codes in _EVERYWHERE:
+        if isinstance(error, family):
+            return next((code for code in codes if service.error(code) is not None), codes[-1])
+    if isinstance(error, LimitExceeded) and _is_limit_of(error, service):
+        return _LIMIT
+    codes = next((codes for family, codes in _FAMILIES if isinstance(error, family)), ("ValidationException",))
+    modelled = {shape.error_code for shape in operation.errors}
+    return next((code for code in codes if code in modelled), codes[-1] if modelled else codes[0])
+
+
+def _is_limit_of(error: LimitExceeded, service: Service) -> bool:
+    """Return True for a limit that the service has a name for: it answers 402, whichever operation meets it."""
+    shape = service.error(_LIMIT)
+    return shape is not None and error.limit_name in shape.members["LimitName"].shape.enum
+
+
 def _members(shape: Shape, error: DomainError) -> dict[str, Any]:
+    names = {name.lower(): name for name in shape.members}
     known: dict[str, Any] = {}
     if error.resource_type and error.resource_id:
         known |= {"ResourceId": error.resource_id, "ResourceType": error.resource_type}
@@ -97,21 +139,36 @@ def _members(shape: Shape, error: DomainError) -> dict[str, Any]:
     cause = getattr(error, "exception_cause", "")
     if cause:
         known["ExceptionCause"] = cause
-    # Our own kinds of resources and limits have no word in AWS's enums; the message names them.
-    fitting = {
-        name: value
-        for name, value in known.items()
-        if name in shape.members and (not shape.members[name].shape.enum or value in shape.members[name].shape.enum)
-    }
-    if "ResourceType" not in fitting:
-        fitting.pop("ResourceId", None)
+    # Our own kinds of resources and limits have no word in AWS's enums; the message names them. Services differ in how
+    # they spell members and kinds: ResourceType DATA_SET, resourceType AgreementRequest.
+    fitting: dict[str, Any] = {}
+    for name, value in known.items():
+        member = shape.members.get(names.get(name.lower(), ""))
+        if member is None:
+            continue
+        words = {_plain(word): word for word in member.shape.enum}
+        if not words or _plain(value) in words:
+            fitting[member.name] = words.get(_plain(value), value)
+    if names.get("resourcetype") not in fitting:
+        fitting.pop(names.get("resourceid", ""), None)
     return fitting
 
 
+def _plain(word: Any) -> str:
+    return str(word).replace("_", "").lower()
+
+
 def render(error: ApiError, service: Service | None) -> WireResponse:
-    """Return the HTTP answer: the type in x-amzn-errortype, the text in the member that the shape names."""
+    """Return the HTTP answer: the type in x-amzn-errortype, the text in the member that the shape names.
+
+    Clients of the JSON protocols look for the type in the body.
+    """
     shape = service.error(error.code) if service is not None else None
     # Exceptions outside of the model carry both spellings of AWS's common errors in one: SDKs read either.
     text_member = next((name for name in shape.members if name.lower() == "message"), "message") if shape else "message"
-    body = dump({text_member: error.message} | error.members)
-    return WireResponse(error.status, body, {"Content-Type": JSON_TYPE, "x-amzn-errortype": error.code} | error.headers)
+    document = {text_member: error.message} | error.members
+    if service is None or service.protocol == "json":
+        document = {"__type": error.code} | document
+    content_type = service.content_type if service is not None else JSON_TYPE
+    headers = {"Content-Type": content_type, "x-amzn-errortype": error.code} | error.headers
+    return WireResponse(error.status, dump(document), headers)

@@ -19,7 +19,7 @@ M = TypeVar("M", bound=Model)
 DEFAULT_SIZE = 100
 MOST = 200
 TOKEN_LIFE_S = 24 * 3600
-_PAGING_MEMBERS = frozenset({"MaxResults", "NextToken"})
+_PAGING_MEMBERS = frozenset({"maxresults", "nexttoken"})
 
 
 class BadPageToken(Invalid):
@@ -41,7 +41,7 @@ def page(
     order_by: fields without nulls, together unique; `-` for descending. Raises BadPageToken.
     The token is bound to organization, operation and all members but the paging ones.
     """
-    filters = {name: value for name, value in context.members.items() if name not in _PAGING_MEMBERS}
+    filters = {name: value for name, value in context.members.items() if name.lower() not in _PAGING_MEMBERS}
     binding = (context.organization.pk, context.service, context.operation, filters)
     return keyset_page(queryset, order_by=order_by, binding=binding, size=max_results or DEFAULT_SIZE, token=next_token)
 

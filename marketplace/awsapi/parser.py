@@ -1,4 +1,4 @@
-"""A rest-json request to members keyed by the model's names."""
+"""A request to members keyed by the model's names."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def bind(operation: Operation, request: WireRequest) -> dict[str, Any]:
     if operation.input is None:
         return {}
     shape = operation.input
+    if operation.target:
+        return structure_from_json(shape, json_object(request.body), "") if request.body.strip() else {}
     members: dict[str, Any] = {}
     pairs = _pairs(request.query) if any(m.location == "querystring" for m in shape.members.values()) else []
     for name, member in shape.members.items():
@@ -47,6 +49,20 @@ def bind(operation: Operation, request: WireRequest) -> dict[str, Any]:
             if found is not None:
                 members[name] = found
     return members | _from_body(operation, shape, request.body)
+
+
+def options(operation: Operation, query: str) -> dict[str, str]:
+    """Return the query parameters that the operation's model does not have, the first of repeated ones. Raises Unreadable."""
+    members = operation.input.members.values() if operation.input is not None else ()
+    bound = [member for member in members if member.location == "querystring"]
+    if any(member.shape.kind == "map" for member in bound):
+        return {}  # it takes whatever is there
+    names = {member.wire_name for member in bound}
+    found: dict[str, str] = {}
+    for name, value in _pairs(query):
+        if name not in names:
+            found.setdefault(name, value)
+    return found
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:

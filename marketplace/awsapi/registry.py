@@ -25,6 +25,10 @@ class Handler(Protocol):
 H = TypeVar("H", bound=Callable[..., Shape | None])
 
 _handlers: dict[tuple[str, str], Handler] = {}
+#: of handlers that talk to the outside, and so cannot be one transaction with the answer that is kept of them
+_not_atomic: set[tuple[str, str]] = set()
+#: modules of an application that hold handlers, one per service
+MODULES = ("api", "catalog_api", "agreement_api")
 _discovery = threading.Lock()
 _discovered = False
 
@@ -38,9 +42,10 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def handler(operation: str, *, service: str = "dataexchange") -> Callable[[H], H]:
+def handler(operation: str, *, service: str = "dataexchange", is_atomic: bool = True) -> Callable[[H], H]:
     """Register a function as the handler of an operation.
 
+    is_atomic: False when its work talks to the outside, over which no transaction may be held.
     Raises HandlerMismatch for an unknown operation, a second handler, or parameters that are not the input's members.
     """
     known = load_service(service).operations
@@ -52,6 +57,8 @@ def handler(operation: str, *, service: str = "dataexchange") -> Callable[[H], H
         present = _handlers.setdefault((service, operation), function)
         if present is not function:
             raise HandlerMismatch(f"{service}:{operation} has a handler already: {_place(present)}")
+        if not is_atomic:
+            _not_atomic.add((service, operation))
         return function
 
     return register
@@ -87,6 +94,11 @@ def find(operation: Operation) -> Handler | None:
     return _handlers.get((operation.service, operation.name))
 
 
+def is_atomic(operation: Operation) -> bool:
+    """Return whether the work of the operation's handler may be part of a transaction."""
+    return (operation.service, operation.name) not in _not_atomic
+
+
 def served(service: str) -> frozenset[str]:
     """Return the names of the operations that have a handler."""
     discover()
@@ -94,10 +106,10 @@ def served(service: str) -> frozenset[str]:
 
 
 def discover() -> None:
-    """Import `api` of each installed application, once."""
+    """Import the modules with handlers of each installed application, once."""
     global _discovered
     if not _discovered:
         with _discovery:
             if not _discovered:
-                autodiscover_modules("api")
+                autodiscover_modules(*MODULES)
                 _discovered = True

@@ -1,4 +1,4 @@
-"""Method and raw path to operation and labels, by the model's request URIs."""
+"""Method and raw path to operation and labels, by the model's request URIs; or X-Amz-Target in the JSON protocols."""
 
 from __future__ import annotations
 
@@ -42,17 +42,26 @@ class _Route:
 
 
 class Router:
-    """Routes of one or more rest-json services."""
+    """Routes of one or more services."""
 
     def __init__(self, services: Iterable[Service]) -> None:
-        operations = [operation for service in services for operation in service.operations.values()]
+        everything = [operation for service in services for operation in service.operations.values()]
+        self._by_target = {operation.target: operation for operation in everything if operation.target}
+        operations = [operation for operation in everything if not operation.target]
         # Literal segments win over labels, and short labels over greedy ones.
         self._routes = sorted((_compile(operation) for operation in operations), key=lambda route: -route.literals)
         self._by_host = [operation for operation in operations if operation.host_prefix]
 
-    def match(self, method: str, paths: Iterable[str], *, host: str = "") -> Match:
-        """Return the operation for the first of the raw paths that has one. Raises UnknownRoute."""
+    def match(self, method: str, paths: Iterable[str], *, host: str = "", target: str | None = None) -> Match:
+        """Return the operation for the first of the raw paths that has one. Raises UnknownRoute.
+
+        target: the header X-Amz-Target, which tells the operation of a POST to `/`.
+        """
         paths = tuple(paths)
+        if paths[-1] == "/" and method == "POST" and target is not None:
+            if target not in self._by_target:
+                raise UnknownRoute
+            return Match(self._by_target[target], {}, "/")
         for operation in self._by_host:
             if host.lower().startswith(operation.host_prefix):
                 # This host is the operation's alone, and takes any verb below its path: the raw form of a proxied call.

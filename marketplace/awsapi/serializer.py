@@ -1,4 +1,4 @@
-"""A handler's answer to a rest-json response, by the output shape."""
+"""A handler's answer to a response, by the output shape."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def respond(operation: Operation, answer: Mapping[str, Any] | None) -> WireRespo
         document = to_json(shape, answer, operation.name)
     if status == HTTPStatus.NO_CONTENT:
         return WireResponse(status, b"", headers)
-    return WireResponse(status, dump(document), {"Content-Type": JSON_TYPE} | headers)
+    return WireResponse(status, dump(document), {"Content-Type": operation.content_type} | headers)
 
 
 def _status_and_headers(operation: Operation, shape: Shape, answer: Mapping[str, Any]) -> tuple[int, dict[str, str]]:

@@ -13,11 +13,16 @@ from botocore.loaders import Loader  # type: ignore[import-untyped,unused-ignore
 
 from marketplace.awsapi import patches
 
-#: service name (as signed) -> (name of the model's directory, API version)
-MODELS: Mapping[str, tuple[str, str]] = {"dataexchange": ("dataexchange", "2017-07-25")}
-#: Protocols that the engine speaks. JSON 1.0 and 1.1 route by X-Amz-Target and share the JSON halves of the parser and
-#: the serializer; only request binding and error spelling differ, see `parser.bind` and `serializer.respond`.
-PROTOCOLS = frozenset({"rest-json"})
+#: service name, by which clients find it -> (name of the model's directory, API version)
+MODELS: Mapping[str, tuple[str, str]] = {
+    "dataexchange": ("dataexchange", "2017-07-25"),
+    "marketplace-catalog": ("marketplace-catalog", "2018-09-17"),
+    "marketplace-agreement": ("marketplace-agreement", "2020-03-01"),
+}
+#: Protocols that the engine speaks; of several that a model names, the first of these, as botocore chooses too. JSON 1.0
+#: and 1.1 route by X-Amz-Target, carry all members in the body and tell the type of an error there.
+PROTOCOLS = ("json", "rest-json")
+_READING_VERBS = ("BatchDescribe", "Describe", "Get", "List", "Search")
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +42,8 @@ class Shape:
     timestamp_format: str = ""
     is_union: bool = False
     is_sensitive: bool = False
+    #: a document: any JSON value, which the model says nothing about
+    is_document: bool = False
     error_code: str = ""
     error_status: int = 400
     #: of lists, and of maps; unset on other kinds
@@ -54,6 +61,8 @@ class Member:
     shape: Shape
     location: str = ""
     is_sensitive: bool = False
+    #: SDKs fill it by themselves, so that a call that they repeat is known again
+    is_idempotency_token: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,11 +78,14 @@ class Operation:
     output: Shape | None
     errors: tuple[Shape, ...]
     host_prefix: str
+    #: X-Amz-Target of the JSON protocols; empty where method and path tell the operation
+    target: str = ""
+    content_type: str = "application/json"
 
     @property
     def is_mutation(self) -> bool:
-        """Return True unless the HTTP method is a safe one."""
-        return self.method not in {"GET", "HEAD"}
+        """Return True unless the HTTP method is a safe one, or the name says that a POST only reads."""
+        return self.method not in {"GET", "HEAD"} and not self.name.startswith(_READING_VERBS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,8 +93,10 @@ class Service:
     """A service as served: model plus patches."""
 
     name: str
+    signing_name: str
     api_version: str
     protocol: str
+    content_type: str
     shapes: Mapping[str, Shape]
     operations: Mapping[str, Operation]
 
@@ -105,7 +119,7 @@ def read_model(directory: str, version: str) -> dict[str, Any]:
 
 @cache
 def load_service(name: str) -> Service:
-    """Return a served service by its signing name. Raises KeyError for an unknown one, UnsupportedModel."""
+    """Return a served service by its name in MODELS. Raises KeyError for an unknown one, UnsupportedModel."""
     directory, version = MODELS[name]
     model = copy.deepcopy(read_model(directory, version))
     for patch in patches.PATCHES.get(name, ()):
@@ -115,20 +129,34 @@ def load_service(name: str) -> Service:
 
 def build_service(name: str, model: dict[str, Any]) -> Service:
     """Turn a model document into a Service. Raises UnsupportedModel for a protocol that is not spoken."""
-    protocol = model["metadata"]["protocol"]
-    if protocol not in PROTOCOLS:
-        raise UnsupportedModel(f"{name}: the protocol {protocol} is not spoken")
-    shapes = {shape_name: _shape(shape_name, raw) for shape_name, raw in model["shapes"].items()}
+    metadata = model["metadata"]
+    offered = metadata.get("protocols") or [metadata["protocol"]]
+    protocol = next((spoken for spoken in PROTOCOLS if spoken in offered), None)
+    if protocol is None:
+        raise UnsupportedModel(f"{name}: none of the protocols {', '.join(offered)} is spoken")
+    is_rpc = protocol == "json"
+    content_type = f"application/x-amz-json-{metadata['jsonVersion']}" if is_rpc else "application/json"
+    # Without a format of its own, a timestamp in a body is a number in the JSON protocols.
+    times = "unixTimestamp" if is_rpc else ""
+    shapes = {shape_name: _shape(shape_name, raw, times) for shape_name, raw in model["shapes"].items()}
     for shape_name, raw in model["shapes"].items():
         _link(shapes[shape_name], raw, shapes)
     operations = {
-        operation_name: _operation(name, operation_name, raw, shapes.__getitem__)
+        operation_name: _operation(
+            name,
+            operation_name,
+            raw,
+            shapes.__getitem__,
+            target=f"{metadata['targetPrefix']}.{operation_name}" if is_rpc else "",
+            content_type=content_type,
+        )
         for operation_name, raw in model["operations"].items()
     }
-    return Service(name, model["metadata"]["apiVersion"], protocol, shapes, operations)
+    signing_name = metadata.get("signingName") or metadata.get("endpointPrefix", name)
+    return Service(name, signing_name, metadata["apiVersion"], protocol, content_type, shapes, operations)
 
 
-def _shape(name: str, raw: dict[str, Any]) -> Shape:
+def _shape(name: str, raw: dict[str, Any], times: str) -> Shape:
     pattern = raw.get("pattern", "")
     error = raw.get("error", {})
     return Shape(
@@ -142,9 +170,10 @@ def _shape(name: str, raw: dict[str, Any]) -> Shape:
         expression=re.compile(pattern, re.ASCII) if pattern else None,
         least=raw.get("min"),
         most=raw.get("max"),
-        timestamp_format=raw.get("timestampFormat", ""),
+        timestamp_format=raw.get("timestampFormat", times),
         is_union=bool(raw.get("union")),
         is_sensitive=bool(raw.get("sensitive")),
+        is_document=bool(raw.get("document")),
         error_code=(error.get("code") or name) if raw.get("exception") else "",
         error_status=error.get("httpStatusCode", 500 if raw.get("fault") else 400),
     )
@@ -159,6 +188,7 @@ def _link(shape: Shape, raw: dict[str, Any], shapes: Mapping[str, Shape]) -> Non
             shape=shapes[member["shape"]],
             location=member.get("location", ""),
             is_sensitive=bool(member.get("sensitive")) or shapes[member["shape"]].is_sensitive,
+            is_idempotency_token=bool(member.get("idempotencyToken")),
         )
     if shape.kind == "list":
         shape.item = shapes[raw["member"]["shape"]]
@@ -166,7 +196,9 @@ def _link(shape: Shape, raw: dict[str, Any], shapes: Mapping[str, Shape]) -> Non
         shape.key, shape.value = shapes[raw["key"]["shape"]], shapes[raw["value"]["shape"]]
 
 
-def _operation(service: str, name: str, raw: dict[str, Any], find: Callable[[str], Shape]) -> Operation:
+def _operation(
+    service: str, name: str, raw: dict[str, Any], find: Callable[[str], Shape], *, target: str, content_type: str
+) -> Operation:
     return Operation(
         service=service,
         name=name,
@@ -177,4 +209,6 @@ def _operation(service: str, name: str, raw: dict[str, Any], find: Callable[[str
         output=find(raw["output"]["shape"]) if "output" in raw else None,
         errors=tuple(find(error["shape"]) for error in raw.get("errors", ())),
         host_prefix=raw.get("endpoint", {}).get("hostPrefix", ""),
+        target=target,
+        content_type=content_type,
     )

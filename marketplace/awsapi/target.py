@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from django.http import HttpRequest
+
 #: What AWS SDKs leave as it is when they put a value into a path.
 _UNRESERVED = "-_.~"
 #: What other clients leave as it is too (RFC 3986, pchar).
@@ -41,6 +43,12 @@ def raw_target(environ: Mapping[str, Any]) -> Target:
         if path.startswith("/") and unquote_to_bytes(path) == decoded and (raw_query if mark else "") == query:
             return Target((path,), query)
     return Target(spellings(decoded), query)
+
+
+def request_target(request: HttpRequest) -> Target:
+    """Return the target of a request of Django, which puts the path as text where WSGI has its bytes as Latin-1."""
+    bytes_of = {name: request.META.get(name, "").encode().decode("latin-1") for name in ("SCRIPT_NAME", "PATH_INFO")}
+    return raw_target(request.META | bytes_of)
 
 
 def _ascii(text: str) -> str:

@@ -29,6 +29,8 @@ def validate(operation: Operation, members: dict[str, Any]) -> str:
 
 def problems(shape: Shape, value: Any, path: str, *, is_secret: bool = False) -> Iterator[str]:
     """Yield a sentence for each constraint that a value breaks."""
+    if shape.is_document:
+        return
     if shape.kind == "structure":
         yield from _structure_problems(shape, value, path)
     elif shape.kind == "list":

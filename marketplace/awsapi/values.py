@@ -16,6 +16,7 @@ from marketplace.awsapi.service import Shape
 _INTEGER_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
 #: A list of wrong values must not become a list of answers without end.
 MOST_PROBLEMS = 20
+DEEPEST_DOCUMENT = 32
 
 
 class Unreadable(Exception):
@@ -42,6 +43,8 @@ def from_json(shape: Shape, value: Any, path: str) -> Any:
 
     Unknown members are dropped, as AWS does; null members are absent. Raises Unreadable.
     """
+    if shape.is_document:
+        return document(value, path)
     if shape.kind == "structure":
         if not isinstance(value, dict):
             raise Unreadable(path, "must be an object")
@@ -67,6 +70,19 @@ def structure_from_json(shape: Shape, value: Mapping[str, Any], path: str) -> di
         for name, member in shape.members.items()
         if not member.location and value.get(member.wire_name) is not None
     }
+
+
+def document(value: Any, path: str, *, depth: int = 0) -> Any:
+    """Return a JSON value whose texts can be stored; nested at most DEEPEST_DOCUMENT levels."""
+    if depth > DEEPEST_DOCUMENT:
+        raise Unreadable(path, f"must not be nested deeper than {DEEPEST_DOCUMENT} levels")
+    if isinstance(value, dict):
+        return {_text(key, path): document(item, path, depth=depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [document(item, path, depth=depth + 1) for item in value]
+    if isinstance(value, float):
+        return _double(value, path)
+    return _text(value, path) if isinstance(value, str) else value
 
 
 def _text(value: str, path: str) -> str:
@@ -150,6 +166,8 @@ def from_text(shape: Shape, text: str, path: str) -> Any:
 
 def to_json(shape: Shape, value: Any, path: str) -> Any:
     """Return the JSON value of a handler's value. Raises BadResponse for anything that the model does not describe."""
+    if shape.is_document:
+        return value
     if shape.kind == "structure":
         return structure_to_json(shape, value, path)
     if shape.kind == "list":

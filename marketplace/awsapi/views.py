@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, wraps
 from typing import Any
 
 from django.conf import settings
@@ -15,13 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from marketplace.awsapi import errors, parser, proxied, registry, scopes, serializer
+from marketplace.awsapi import errors, idempotency, parser, proxied, registry, scopes, serializer
 from marketplace.awsapi.authentication import AuthenticationFailed, Credentials, authenticate
 from marketplace.awsapi.context import ApiContext
 from marketplace.awsapi.errors import ApiError
 from marketplace.awsapi.router import Match, Router, UnknownRoute
 from marketplace.awsapi.service import MODELS, Operation, Service, load_service
-from marketplace.awsapi.target import raw_target
+from marketplace.awsapi.target import request_target
 from marketplace.awsapi.validator import validate
 from marketplace.awsapi.values import Unreadable
 from marketplace.core import audit
@@ -29,6 +29,7 @@ from marketplace.core.errors import Denied, DomainError
 
 logger = logging.getLogger(__name__)
 LARGEST_BODY = 10 * 1024 * 1024
+_TARGET = "X-Amz-Target"
 
 
 @cache
@@ -54,7 +55,7 @@ def serve(request: HttpRequest) -> HttpResponse:
         wire = errors.render(errors.unavailable(), _service_of(match))
     except Exception:
         logger.exception("api call failed", extra={"fields": {"operation": _name_of(match), "request_id": request_id}})
-        wire = errors.render(errors.internal_error(), _service_of(match))
+        wire = errors.render(errors.internal_error(_service_of(match)), _service_of(match))
     response = HttpResponse(wire.body, status=wire.status, headers=wire.headers)
     if not wire.body and "Content-Type" not in wire.headers:
         del response.headers["Content-Type"]  # an empty answer has no type
@@ -63,12 +64,25 @@ def serve(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def with_calls(page: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Return a view of `/` that serves calls of the JSON protocols, and the page, which only reads, to everybody else."""
+
+    @csrf_exempt
+    @wraps(page)
+    def root(request: HttpRequest) -> HttpResponse:
+        return serve(request) if request.method == "POST" and _TARGET in request.headers else page(request)
+
+    return root
+
+
 def _route(request: HttpRequest) -> Match:
-    method = request.method or ""
+    method, target = request.method or "", request.headers.get(_TARGET)
+    paths, host = request_target(request).paths, request.META.get("HTTP_HOST", "")
     try:
-        return router().match(method, raw_target(request.META).paths, host=request.META.get("HTTP_HOST", ""))
+        return router().match(method, paths, host=host, target=target)
     except UnknownRoute as unknown:
-        raise errors.unknown_operation(method, unknown.allowed) from None
+        is_call = target is not None and paths[-1] == "/"
+        raise (errors.unknown_target() if is_call else errors.unknown_operation(method, unknown.allowed)) from None
 
 
 def _call(request: HttpRequest, match: Match, request_id: str) -> serializer.WireResponse:
@@ -76,15 +90,17 @@ def _call(request: HttpRequest, match: Match, request_id: str) -> serializer.Wir
     service = load_service(operation.service)
     body = _body(request)
     now = timezone.now()
-    credentials = authenticate(request, services={service.name}, at=now)
+    credentials = authenticate(request, services={service.signing_name}, at=now, only_reads=not operation.is_mutation)
     try:
         scopes.require_scope(operation, credentials.scopes)
         handler = registry.find(operation)
         if handler is None:
             raise errors.not_served(operation)
-        members = _members(request, match, body)
+        wire = _wire_request(request, match, body)
+        members, options, key = _members(service, match, request.method or "", wire)
         context = ApiContext(
             organization=credentials.organization,
+            user=credentials.membership.user,
             actor=credentials.actor,
             scopes=credentials.scopes,
             now=now,
@@ -93,13 +109,28 @@ def _call(request: HttpRequest, match: Match, request_id: str) -> serializer.Wir
             operation=operation.name,
             service=service.name,
             members=members,
+            options=options,
         )
-        answer = handler(context, **{registry.snake_case(name): value for name, value in members.items()})
+
+        def work() -> serializer.WireResponse:
+            answer = handler(context, **{registry.snake_case(name): value for name, value in members.items()})
+            return serializer.respond(operation, answer)
+
+        if key is None:
+            return work()
+        return idempotency.run_once(
+            operation,
+            work,
+            key=key,
+            members=members,
+            credentials=credentials,
+            at=now,
+            is_atomic=registry.is_atomic(operation),
+        )
     except DomainError as error:
         if isinstance(error, Denied):
             _record_refusal(credentials, operation, error)
         raise errors.translate(error, operation, service) from error
-    return serializer.respond(operation, answer)
 
 
 def _body(request: HttpRequest) -> bytes:
@@ -113,19 +144,27 @@ def _body(request: HttpRequest) -> bytes:
         raise errors.validation_error(too_big, status=413) from None
 
 
-def _members(request: HttpRequest, match: Match, body: bytes) -> dict[str, Any]:
+def _wire_request(request: HttpRequest, match: Match, body: bytes) -> parser.WireRequest:
     headers: Mapping[str, str] = {name.lower(): value for name, value in request.headers.items()}
-    wire = parser.WireRequest(match.labels, raw_target(request.META).query, headers, body)
+    return parser.WireRequest(match.labels, request_target(request).query, headers, body)
+
+
+def _members(
+    service: Service, match: Match, method: str, wire: parser.WireRequest
+) -> tuple[dict[str, Any], dict[str, str], str | None]:
+    """Return the validated members, what the query has beside them, and the key of a create that may be repeated."""
     try:
         members = parser.bind(match.operation, wire)
+        options = parser.options(match.operation, wire.query)
+        key = idempotency.key_of(match.operation, headers=wire.headers, body=wire.body)
     except Unreadable as problem:
-        raise errors.validation_error(f"Value at '{problem.path}' {problem.reason}.") from None
+        raise errors.validation_error(f"Value at '{problem.path}' {problem.reason}.", service=service) from None
     if match.operation.host_prefix:
-        members = proxied.complete(members, match=match, method=request.method or "", headers=headers)
+        members = proxied.complete(members, match=match, method=method, headers=wire.headers)
     sentence = validate(match.operation, members)
     if sentence:
-        raise errors.validation_error(sentence)
-    return members
+        raise errors.validation_error(sentence, service=service)
+    return members, options, key
 
 
 def _not_established(failure: AuthenticationFailed) -> ApiError:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
+from marketplace.awsapi.views import with_calls
 from marketplace.storefront.views import catalogue, my_data, products
 
 urlpatterns = [
-    path("", catalogue.front, name="front"),
+    path("", with_calls(catalogue.front), name="front"),
     path("catalogue", catalogue.catalogue, name="catalogue"),
     path("products/<str:product_id>", products.product, name="product"),
     path("products/<str:product_id>/subscribe", products.subscribe, name="subscribe"),
@@ -18,5 +19,6 @@ urlpatterns = [
         my_data.my_asset_download,
         name="my-asset-download",
     ),
+    path("data-grants/<str:data_grant_id>/accept", my_data.data_grant_accept, name="data-grant-accept"),
     path("subscriptions/<str:agreement_id>/end", my_data.subscription_end, name="subscription-end"),
 ]

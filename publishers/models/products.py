@@ -141,6 +141,16 @@ class PublishedDataSet(models.Model):
         """Return what a reader got it through, in words."""
         return self.product.name if self.product is not None else "a data grant"
 
+    @property
+    def slug(self) -> str:
+        """Return what sets the detail of its mark: that of the product, or one of its own."""
+        return self.product.slug if self.product is not None else self.pk
+
+    @property
+    def category(self) -> str:
+        """Return the shelf of the product; empty without one."""
+        return self.product.category if self.product is not None else ""
+
 
 class PublishedRevision(models.Model):
     """A finalized revision in a product's data set: from this moment subscribers may have it."""
@@ -168,6 +178,8 @@ class Offer(models.Model):
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="offers")
     is_public = models.BooleanField(default=True)
+    name = models.CharField(max_length=150, blank=True, default="", db_default="")
+    description = models.CharField(max_length=255, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
     withdrawn_at = models.DateTimeField(null=True, blank=True)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from marketplace.core import audit
 from marketplace.core.actors import Actor
-from marketplace.core.errors import Conflict, Invalid, LimitExceeded
+from marketplace.core.errors import Conflict, Invalid, LimitExceeded, NotFound
 from marketplace.core.events import publish_on_commit
 from marketplace.core.models import Organization
 from publishers.models import (
@@ -27,7 +27,8 @@ from publishers.models import (
     Revision,
 )
 from publishers.operations import revisions, search
-from publishers.operations.data_sets import check_text
+from publishers.operations.locking import lock_data_set
+from publishers.operations.texts import check_text
 
 LOGO_BYTES = 2 * 1024 * 1024
 LOGO_PIXELS = 4_000_000
@@ -181,6 +182,7 @@ def add_data_set(
     Raises DataSetAlreadyInProduct, Invalid, LimitExceeded "Data sets per product".
     """
     product = Product.objects.select_for_update().get(pk=product.pk)
+    data_set = lock_data_set(data_set.pk)
     if history_rule not in HistoryRule.values:
         raise Invalid(f"Choose one of {', '.join(HistoryRule.values)}.", field="history_rule")
     if (history_rule == HistoryRule.LAST) != (history_count is not None) or history_count not in {None, *range(1, 101)}:
@@ -189,6 +191,8 @@ def add_data_set(
         raise Invalid("Subscribers must get past revisions, future ones, or both.", field="future_rule")
     if product.published_data_sets.filter(data_set=data_set).exists():
         raise DataSetAlreadyInProduct("DATA_SET", data_set.pk)
+    if data_set.owner_id != product.owner_id:
+        raise NotFound("DATA_SET", data_set.pk)
     limit = settings.QUOTAS["Data sets per product"]
     if product.published_data_sets.count() >= limit:
         raise LimitExceeded("Data sets per product", limit)
@@ -255,7 +259,10 @@ def publish_product(*, product: Product, actor: Actor, at: datetime) -> Product:
     product.state = ProductState.PUBLISHED
     product.published_at = product.updated_at = at
     product.save(update_fields=["state", "published_at", "updated_at"])
-    for entry in product.published_data_sets.select_related("product__owner", "data_set"):
+    entries = product.published_data_sets.select_related("product__owner", "data_set").order_by("data_set", "pk")
+    for entry in entries:
+        lock_data_set(entry.data_set_id)  # all of them before the first audit row, as whoever publishes a revision
+    for entry in entries:
         revisions.publish_history(entry=entry, at=at)
     audit.record("product.published", actor=actor, subject=product)
     publish_on_commit("product.published", organization_id=product.owner_id, product_id=product.pk)

@@ -211,7 +211,7 @@ def check_asset_name(name: str) -> None:
     if (
         name.startswith("/")
         or any(part in {"", ".", ".."} for part in name.split("/"))
-        or any(ord(c) < 32 for c in name)
+        or any(ord(c) < 32 or ord(c) == 127 for c in name)
     ):
         raise Invalid(
             f"The name {name!r} cannot be used: no empty, `.` or `..` parts, no control characters.", field="name"
@@ -372,12 +372,12 @@ def publish_revision(*, revision: Revision, at: datetime) -> int:
     found = Revision.objects.filter(pk=revision.pk, finalized_at__isnull=False, revoked_at=None).first()
     if found is None:
         return 0
-    entries = _open_entries(found.data_set_id)
-    return sum(
-        publish_to(entry=entry, revision=found, at=at)
-        for entry in entries.select_related("product__owner", "data_set").order_by("pk")
-        if _is_for_readers(entry, found)
-    )
+    # Products in one order, and audit rows last: whoever changes rows of several takes them the same way.
+    entries = _open_entries(found.data_set_id).select_related("product__owner", "data_set").order_by("product", "pk")
+    new = [entry for entry in entries if _is_for_readers(entry, found) and _publish(entry, found, at)]
+    for entry in new:
+        _announce(entry, found)
+    return len(new)
 
 
 def _open_entries(data_set_id: str) -> QuerySet[PublishedDataSet]:
@@ -419,13 +419,22 @@ def publish_history(*, entry: PublishedDataSet, at: datetime) -> None:
 
 def publish_to(*, entry: PublishedDataSet, revision: Revision, at: datetime) -> int:
     """Publish one revision to one place; return 1, or 0 when it was there already."""
+    if not _publish(entry, revision, at):
+        return 0
+    _announce(entry, revision)
+    return 1
+
+
+def _publish(entry: PublishedDataSet, revision: Revision, at: datetime) -> bool:
     _, is_new = PublishedRevision.objects.get_or_create(
         published_data_set=entry, revision=revision, defaults={"published_at": at}
     )
-    if not is_new:
-        return 0
-    if entry.product is not None:
+    if is_new and entry.product is not None:
         search.refresh(product=entry.product)
+    return is_new
+
+
+def _announce(entry: PublishedDataSet, revision: Revision) -> None:
     owner_id = entry.data_set.owner_id
     audit.record(
         "revision.published",
@@ -437,7 +446,6 @@ def publish_to(*, entry: PublishedDataSet, revision: Revision, at: datetime) -> 
     publish_on_commit(
         "revision.published", organization_id=owner_id, published_data_set_id=entry.pk, revision_id=revision.pk
     )
-    return 1
 
 
 @transaction.atomic
@@ -457,7 +465,8 @@ def revoke_revision(*, revision: Revision, comment: str, actor: Actor, at: datet
     revision.revoked_at = revision.updated_at = at
     revision.revocation_comment = comment
     revision.save(update_fields=["revoked_at", "updated_at", "revocation_comment"])
-    for product in Product.objects.filter(published_data_sets__published_revisions__revision=revision).distinct():
+    products = Product.objects.filter(published_data_sets__published_revisions__revision=revision).distinct()
+    for product in products.order_by("pk"):
         search.refresh(product=product)
     audit.record("revision.revoked", actor=actor, subject=revision)
     publish_on_commit("revision.revoked", organization_id=revision.data_set.owner_id, revision_id=revision.pk)

@@ -34,7 +34,7 @@ def refresh(*, product: Product) -> None:
         return
     published = PublishedRevision.objects.filter(published_data_set__product=product, revision__revoked_at=None)
     assets = Asset.objects.filter(revision__publications__in=published)
-    names = assets.order_by("name").values_list("name", flat=True).distinct()[:200]
+    names = assets.exclude(vault_key="").order_by("name").values_list("name", flat=True).distinct()[:200]
     facts = published.aggregate(newest=Max("published_at"))
     size = assets.aggregate(total=Sum("size_bytes"))["total"] or 0
     columns = " ".join(f"{row.get('column', '')} {row.get('meaning', '')}" for row in product.dictionary)

@@ -16,7 +16,7 @@ def list_owned_data_sets(*, owner: Organization) -> QuerySet[DataSet]:
         .annotate(
             revision_count=Count("revisions", distinct=True),
             finalized_count=Count("revisions", filter=Q(revisions__finalized_at__isnull=False), distinct=True),
-            product_count=Count("published_data_sets", distinct=True),
+            product_count=Count("published_data_sets__product", distinct=True),
             newest_at=Max("revisions__finalized_at"),
         )
         .order_by("-created_at", "-pk")
@@ -76,6 +76,6 @@ def list_holding_products(*, data_set: DataSet) -> QuerySet[PublishedDataSet]:
 
 
 def published_among(*, revision_ids: Iterable[str]) -> dict[str, int]:
-    """Return in how many products each of the revisions is published; those in none are left out."""
+    """Return in how many products and data grants each revision is published; those in none are left out."""
     rows = PublishedRevision.objects.filter(revision__in=list(revision_ids)).values_list("revision")
     return dict(rows.annotate(n=Count("pk")).order_by("revision"))

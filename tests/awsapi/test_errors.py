@@ -1,11 +1,14 @@
 """Refusals arrive in botocore as the modelled exception, with the members that AWS gives."""
 
+import json
+
 import pytest
 
 from marketplace.awsapi import errors
 from marketplace.awsapi.service import load_service
 from marketplace.core.errors import Conflict, Denied, DomainError, Invalid, LimitExceeded, NotFound
 from marketplace.core.limits import TooManyRequests
+from marketplace.core.operations.idempotency import RequestInProgress
 from tests.awsapi.examples import parsed_by_botocore
 
 SERVICE = load_service("dataexchange")
@@ -56,7 +59,25 @@ def answered(error: DomainError, operation: str) -> tuple[int, dict[str, object]
             402,
             {"Code": "ServiceLimitExceededException", "LimitName": "Data sets per account", "LimitValue": 3000.0},
         ),
+        (
+            LimitExceeded("Concurrent in progress jobs to import assets from Amazon S3", 10),
+            "StartJob",
+            402,
+            {
+                "Code": "ServiceLimitExceededException",
+                "LimitName": "Concurrent in progress jobs to import assets from Amazon S3",
+                "LimitValue": 10.0,
+            },
+        ),
+        (
+            LimitExceeded("Revisions per data set", 10_000),
+            "CreateRevision",
+            402,
+            {"Code": "ServiceLimitExceededException", "LimitName": "Revisions per data set", "LimitValue": 10_000.0},
+        ),
         (TooManyRequests("Requests per window", 5), "GetDataSet", 429, {"Code": "ThrottlingException"}),
+        (TooManyRequests("Data sets per account", 5), "CreateDataSet", 429, {"Code": "ThrottlingException"}),
+        (RequestInProgress(), "CreateDataSet", 409, {"Code": "ConflictException"}),
     ],
 )
 def test_a_family_becomes_its_exception(
@@ -70,12 +91,8 @@ def test_a_family_becomes_its_exception(
     [
         (NotFound("DATA_SET", ID), "CreateEventAction", "ValidationException"),
         (Conflict("DATA_SET", ID), "CreateDataSet", "ValidationException"),
-        (
-            LimitExceeded("Concurrent in progress jobs to import assets from Amazon S3", 10),
-            "StartJob",
-            "ConflictException",
-        ),
-        (LimitExceeded("Revisions per data set", 10_000), "CreateRevision", "ValidationException"),
+        (LimitExceeded("Flows per account", 10), "StartJob", "ConflictException"),
+        (LimitExceeded("Flows per account", 10_000), "CreateRevision", "ValidationException"),
         (NotFound("DATA_SET", ID), "TagResource", "ResourceNotFoundException"),
         (Invalid("No."), "UntagResource", "ValidationException"),
         (DomainError(), "GetDataSet", "ValidationException"),
@@ -83,6 +100,47 @@ def test_a_family_becomes_its_exception(
 )
 def test_what_an_operation_does_not_model_falls_back(error: DomainError, operation: str, code: str) -> None:
     assert errors.translate(error, SERVICE.operations[operation], SERVICE).code == code
+
+
+@pytest.mark.parametrize("limit", SERVICE.shapes["LimitName"].enum)
+def test_every_limit_that_aws_names_is_402_on_every_operation(limit: str) -> None:
+    for operation in SERVICE.operations.values():
+        found = errors.translate(LimitExceeded(limit, 7), operation, SERVICE)
+        assert (found.code, found.status) == ("ServiceLimitExceededException", 402)
+        assert found.members == {"LimitName": limit, "LimitValue": 7.0}
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "error", "answer"),
+    [
+        ("marketplace-catalog", "StartChangeSet", Conflict("CHANGE_SET", "cs-1"), (423, "ResourceInUseException")),
+        ("marketplace-catalog", "StartChangeSet", Invalid("No."), (422, "ValidationException")),
+        ("marketplace-catalog", "StartChangeSet", RequestInProgress(), (423, "ResourceInUseException")),
+        ("marketplace-catalog", "StartChangeSet", LimitExceeded("x", 1), (402, "ServiceQuotaExceededException")),
+        ("marketplace-catalog", "DescribeEntity", NotFound("PRODUCT", "p"), (404, "ResourceNotFoundException")),
+        ("marketplace-agreement", "CancelAgreement", Conflict("AGREEMENT", "a"), (409, "ConflictException")),
+    ],
+)
+def test_other_services_have_their_own_names_and_statuses(
+    service: str, operation: str, error: DomainError, answer: tuple[int, str]
+) -> None:
+    found = errors.translate(error, load_service(service).operations[operation], load_service(service))
+    assert (found.status, found.code) == answer
+
+
+def test_members_of_errors_are_spelled_as_the_service_spells_them() -> None:
+    service = load_service("marketplace-agreement")
+    error = NotFound("AGREEMENT_REQUEST", "ar-1")
+    found = errors.translate(error, service.operations["AcceptAgreementRequest"], service)
+    assert found.members == {"resourceType": "AgreementRequest", "resourceId": "ar-1"}
+    wire = errors.render(found, service)
+    assert wire.headers["Content-Type"] == "application/x-amz-json-1.0"
+    assert json.loads(wire.body) == {
+        "__type": "ResourceNotFoundException",
+        "message": error.message,
+        "resourceType": "AgreementRequest",
+        "resourceId": "ar-1",
+    }
 
 
 @pytest.mark.parametrize("operation", SERVICE.operations)

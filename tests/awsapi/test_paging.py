@@ -9,7 +9,7 @@ import pytest
 from marketplace.awsapi.context import ApiContext
 from marketplace.awsapi.paging import BadPageToken, keyset_page, page
 from marketplace.core.actors import SYSTEM
-from marketplace.core.models import Organization
+from marketplace.core.models import Organization, User
 
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,7 @@ def rows() -> list[Organization]:
 def context(organization: Organization, **members: Any) -> ApiContext:
     return ApiContext(
         organization=organization,
+        user=User(),
         actor=SYSTEM,
         scopes=frozenset(),
         now=NOON,

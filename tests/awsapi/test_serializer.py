@@ -17,6 +17,13 @@ SERVICE = load_service("dataexchange")
 TIME = datetime(2019, 10, 11, 14, 12, 24, 640_999, tzinfo=UTC)
 
 
+def without_additions(value: Any) -> Any:
+    """Return an answer without the members that a vendor's client does not know, and drops."""
+    if isinstance(value, dict):
+        return {name: without_additions(item) for name, item in value.items() if name != "AssetIds"}
+    return [without_additions(item) for item in value] if isinstance(value, list) else value
+
+
 @pytest.mark.parametrize("name", SERVICE.operations)
 def test_botocore_reads_what_the_handler_answered(name: str) -> None:
     operation = SERVICE.operations[name]
@@ -32,7 +39,7 @@ def test_botocore_reads_what_the_handler_answered(name: str) -> None:
         if name == "SendApiAsset":
             assert parsed == {"Body": "plain", "ResponseHeaders": {"x-rate": "1"}}
         elif operation.status != 204:
-            assert parsed == answer
+            assert parsed == without_additions(answer)
 
 
 @pytest.mark.parametrize(

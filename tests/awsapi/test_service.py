@@ -38,7 +38,7 @@ def test_the_vendors_account_id_pattern_matches_no_account_id() -> None:
 
 def test_a_protocol_that_is_not_spoken_is_refused() -> None:
     model = copy.deepcopy(read_model(*MODELS["dataexchange"]))
-    model["metadata"]["protocol"] = "query"
+    model["metadata"] |= {"protocol": "query", "protocols": ["query", "ec2"]}
     with pytest.raises(UnsupportedModel):
         build_service("dataexchange", model)
 
@@ -48,9 +48,28 @@ def test_every_operation_needs_a_scope(service: str) -> None:
     assert set(OPERATION_SCOPES[service]) == set(load_service(service).operations)
     for operation in load_service(service).operations.values():
         with pytest.raises(Denied):
-            require_scope(operation, frozenset({"catalogue:read"}))
+            require_scope(operation, frozenset({"keys:write"}))
         for scope in OPERATION_SCOPES[service][operation.name]:
             require_scope(operation, frozenset({scope}))
+
+
+def test_services_are_known_by_their_clients_names_and_signed_by_their_own() -> None:
+    names = {name: load_service(name).signing_name for name in MODELS}
+    assert names == {
+        "dataexchange": "dataexchange",
+        "marketplace-catalog": "aws-marketplace",
+        "marketplace-agreement": "aws-marketplace",
+    }
+    assert {load_service(name).protocol for name in MODELS} == {"rest-json", "json"}
+    assert load_service("marketplace-agreement").content_type == "application/x-amz-json-1.0"
+
+
+def test_a_post_that_only_reads_is_no_mutation() -> None:
+    catalog, agreement = load_service("marketplace-catalog"), load_service("marketplace-agreement")
+    assert not catalog.operations["ListEntities"].is_mutation
+    assert not agreement.operations["SearchAgreements"].is_mutation
+    assert catalog.operations["StartChangeSet"].is_mutation
+    assert agreement.operations["CreateAgreementRequest"].is_mutation
 
 
 @pytest.mark.parametrize("service", MODELS)

@@ -1,0 +1,466 @@
+"""What each change of a change set does: its type and details, spelled as AWS spells them, become our operations.
+
+Source: AWS Data Exchange user guide, AddDataSets and AddRevisions; AWS Marketplace API reference, the change types of
+other kinds of products, which here exist for data products too.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from marketplace.core.actors import Actor
+from marketplace.core.errors import Conflict, DomainError, Invalid, NotFound
+from marketplace.core.models import Organization
+from publishers.models import DataSet, Offer, Product, ProductState, PublishedDataSet, Revision
+from publishers.operations import offers, products, revisions
+from publishers.operations.locking import lock_data_set
+
+DATA_PRODUCT, OFFER = "DataProduct@1.0", "Offer@1.0"
+REFERENCE = re.compile(r"\$([a-zA-Z][a-zA-Z0-9]*)\.Entity\.Identifier")
+#: revisions in one AddRevisions. Source: AWS Data Exchange user guide, AddRevisions.
+MOST_REVISIONS = 5
+_ARN = re.compile(
+    r"arn:aws:dataexchange:[a-z0-9-]*:(\d{12}):data-sets/([a-zA-Z0-9]{30,40})(?:/revisions/([a-zA-Z0-9]{30,40}))?"
+)
+_DESCRIBING = frozenset({"CreateOffer", "CreateProduct", "UpdateInformation", "UpdateLegalTerms"})
+#: member of UpdateInformation -> field of a product
+_TEXTS = {
+    "ProductTitle": "name",
+    "ShortDescription": "short_description",
+    "LongDescription": "description",
+    "SupportDescription": "support_contact",
+    "UpdateFrequency": "update_frequency",
+    "Coverage": "coverage",
+    "Licence": "licence",
+    "SourceUrl": "source_url",
+}
+
+
+class ChangeRefused(Invalid):
+    """A change that is wrong; `error_code` is AWS's word for it."""
+
+    def __init__(self, error_code: str, message: str) -> None:
+        self.error_code = error_code
+        super().__init__(message)
+
+
+class _DependsOnFailure(Exception):
+    """The change is about an entity that another change could not create; that one says why."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change as it was asked for. identifier: an entity's id, a reference, or empty for what is created."""
+
+    name: str
+    type: str
+    entity_type: str
+    identifier: str
+    details: dict[str, Any]
+
+
+@dataclass(eq=False)
+class _NewProduct:
+    """A product that is being described: title, category and terms may come in different changes of a set."""
+
+    index: int
+    information: dict[str, Any] = field(default_factory=dict)
+    terms: str | None = None
+    offer: dict[str, str] = field(default_factory=dict)
+    row: Product | None = None
+    has_failed: bool = False
+
+
+_Target = Product | _NewProduct
+
+
+@dataclass(frozen=True)
+class _OfferOf:
+    """The public offer of a product that exists or is being described; or an offer by its id."""
+
+    product: _Target
+    row: Offer | None = None
+
+
+def error_of(error: DomainError) -> tuple[str, str]:
+    """Return (code, message) of a refusal as a change set tells it."""
+    if isinstance(error, ChangeRefused):
+        code = error.error_code
+    elif isinstance(error, products.DataSetAlreadyInProduct):
+        code = "DATA_SET_ALREADY_PUBLISHED"
+    elif isinstance(error, NotFound):
+        code = f"{error.resource_type}_NOT_FOUND"
+    elif isinstance(error, Conflict):
+        code = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.code).upper()
+    else:
+        code = "INVALID_INPUT"
+    where = f"{error.field}: " if isinstance(error, Invalid) and error.field else ""
+    return code, " ".join(f"{where}{error.message}".split())[:2000]
+
+
+class Run:
+    """Applies changes in order, in the caller's transaction, which takes all of them back when one was refused."""
+
+    def __init__(self, *, organization: Organization, changes: list[Change], actor: Actor, at: datetime) -> None:
+        self.organization, self.changes, self.actor, self.at = organization, changes, actor, at
+        #: index of a change -> (code, message)
+        self.errors: dict[int, tuple[str, str]] = {}
+        self._by_name: dict[str, _Target | _OfferOf] = {}
+        self._targets: dict[int, _Target | _OfferOf] = {}
+
+    def apply(self) -> None:
+        """Apply every change; what is refused stands in `errors`, and the changes after it are tried as well.
+
+        What describes comes first, otherwise in the order of the request: a product can then be filled and released by
+        the set that makes it, wherever in the set its terms stand.
+        """
+        for index, change in sorted(enumerate(self.changes), key=lambda entry: entry[1].type not in _DESCRIBING):
+            self._guarded(index, lambda index=index, change=change: self._apply(index, change))  # type: ignore[misc]
+        for target in [found for found in self._targets.values() if isinstance(found, _NewProduct)]:
+            self._guarded(target.index, lambda target=target: self._product(target))  # type: ignore[misc]
+
+    def entity_ids(self) -> dict[int, str]:
+        """Return the id of the entity that each applied change is about."""
+        found = {}
+        for index, target in self._targets.items():
+            product = target.product if isinstance(target, _OfferOf) else target
+            row = product.row if isinstance(product, _NewProduct) else product
+            if row is not None:
+                found[index] = self._offer_row(target).pk if isinstance(target, _OfferOf) else row.pk
+        return found
+
+    def _guarded(self, index: int, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except _DependsOnFailure:
+            pass
+        except DomainError as error:
+            self.errors.setdefault(index, error_of(error))
+
+    def _apply(self, index: int, change: Change) -> None:
+        target = self._targets[index] = self._target_of(index, change)
+        if change.name:
+            self._by_name[change.name] = target
+        act = CHANGES[change.entity_type, change.type].act
+        act(self, target, change.details)
+
+    # --- what a change is about -------------------------------------------------------------------------------------
+    def _target_of(self, index: int, change: Change) -> _Target | _OfferOf:
+        if change.type == "CreateProduct":
+            return _NewProduct(index)
+        if change.type == "CreateOffer":
+            return _OfferOf(self._product_of_offer(change.details))
+        return self._find(change.entity_type, change.identifier)
+
+    def _find(self, entity_type: str, identifier: str) -> _Target | _OfferOf:
+        reference = REFERENCE.fullmatch(identifier)
+        if reference is not None:
+            if reference[1] not in self._by_name:
+                raise _DependsOnFailure
+            return self._by_name[reference[1]]
+        if entity_type == OFFER:
+            offer = Offer.objects.select_related("product").filter(pk=identifier).first()
+            if offer is None or offer.product.owner_id != self.organization.pk:
+                raise NotFound("OFFER", identifier)
+            return _OfferOf(offer.product, offer)
+        return self._owned_product(identifier)
+
+    def _owned_product(self, product_id: str) -> Product:
+        product = Product.objects.owned_by(self.organization).filter(pk=product_id).first()
+        if product is None:
+            raise NotFound("PRODUCT", product_id)
+        return product
+
+    def _product_of_offer(self, details: dict[str, Any]) -> _Target:
+        identifier = _text(details, "ProductId")
+        if not identifier:
+            raise ChangeRefused("INVALID_INPUT", "Give the product of the offer in ProductId.")
+        found = self._find(DATA_PRODUCT, identifier.partition("@")[0])
+        if isinstance(found, _OfferOf):
+            raise ChangeRefused("INVALID_INPUT", "ProductId must be the id of a product, or refer to one.")
+        return found
+
+    def _product(self, target: _Target) -> Product:
+        """Return the product, made now when it was only described until here."""
+        if isinstance(target, Product):
+            return target
+        if target.has_failed:
+            raise _DependsOnFailure
+        if target.row is None:
+            try:
+                with transaction.atomic():
+                    target.row = self._create(target)
+            except DomainError as error:
+                target.has_failed = True
+                self.errors.setdefault(target.index, error_of(error))
+                raise _DependsOnFailure from None
+        return target.row
+
+    def _create(self, target: _NewProduct) -> Product:
+        information = dict(target.information)
+        for member, name in (("ProductTitle", "name"), ("Categories", "category")):
+            if name not in information:
+                message = f"A product needs {member}: give it here or in UpdateInformation of the same change set."
+                raise ChangeRefused("INVALID_INPUT", message)
+        if target.terms is None:
+            message = "A product has a public offer from the beginning: add CreateOffer and UpdateLegalTerms to the change set."
+            raise ChangeRefused("INVALID_INPUT", message)
+        product = products.create_product(
+            owner=self.organization, terms=target.terms, actor=self.actor, at=self.at, **information
+        )
+        if target.offer:
+            self._update_offer(product.offers.get(is_public=True), target.offer)
+        return product
+
+    def _offer_row(self, target: _OfferOf) -> Offer:
+        if target.row is not None:
+            return target.row
+        return self._product(target.product).offers.get(is_public=True, withdrawn_at=None)
+
+    # --- data products ----------------------------------------------------------------------------------------------
+    def create_product(self, target: Any, details: dict[str, Any]) -> None:
+        target.information = _information(details)
+
+    def update_information(self, target: Any, details: dict[str, Any]) -> None:
+        information = _information(details)
+        if not information:
+            raise ChangeRefused(
+                "INVALID_INPUT", f"Give at least one of {', '.join([*_TEXTS, 'Categories', 'Dictionary'])}."
+            )
+        if isinstance(target, _NewProduct) and target.row is None:
+            target.information |= information
+            return
+        with transaction.atomic():
+            products.update_product(product=self._product(target), actor=self.actor, at=self.at, **information)
+
+    def add_data_sets(self, target: Any, details: dict[str, Any]) -> None:
+        product = self._product(target)
+        _only(details, "DataSets")
+        arns = [_text(entry, "Arn") for entry in _entries(details, "DataSets")]
+        if len(set(arns)) != len(arns):
+            raise ChangeRefused("DATA_SET_DUPLICATE_PROVIDED", "A data set is named twice in DataSets.")
+        with transaction.atomic():
+            for arn in arns:
+                products.add_data_set(product=product, data_set=self._data_set(arn), actor=self.actor, at=self.at)
+
+    def add_revisions(self, target: Any, details: dict[str, Any]) -> None:
+        """Publish finalized revisions of a data set of the product.
+
+        On AWS this is for older products, whose revisions do not publish themselves. Here each finalized revision does,
+        moments after it was finalized, so that one which is there already is a success: programs written for those
+        products finalize a revision and then add it, and must not lose a race. A revision that the access rules kept
+        back, such as one from before the product, is published by this.
+        """
+        product = self._product(target)
+        _only(details, "DataSetArn", "RevisionArns")
+        data_set = self._data_set(_text(details, "DataSetArn"))
+        arns = details.get("RevisionArns")
+        if (
+            not isinstance(arns, list)
+            or not 1 <= len(arns) <= MOST_REVISIONS
+            or not all(isinstance(a, str) for a in arns)
+        ):
+            raise ChangeRefused("INVALID_INPUT", f"RevisionArns must be a list of 1 to {MOST_REVISIONS} ARNs.")
+        if len(set(arns)) != len(arns):
+            raise ChangeRefused("REVISION_DUPLICATE_PROVIDED", "A revision is named twice in RevisionArns.")
+        entry = (
+            PublishedDataSet.objects.select_related("product__owner", "data_set")
+            .filter(product=product, product__state=ProductState.PUBLISHED, data_set=data_set, closed_at=None)
+            .first()
+        )
+        if entry is None:
+            message = f"The data set {data_set.pk} is not published in this product."
+            raise ChangeRefused("DATA_SET_NOT_PUBLISHED", message)
+        with transaction.atomic():
+            lock_data_set(data_set.pk)  # see revisions.publish_revision
+            for arn in arns:
+                revisions.publish_to(entry=entry, revision=self._revision(arn, data_set), at=self.at)
+
+    def release_product(self, target: Any, details: dict[str, Any]) -> None:
+        product = self._product(target)
+        _only(details)
+        with transaction.atomic():
+            products.publish_product(product=product, actor=self.actor, at=self.at)
+
+    def restrict_product(self, target: Any, details: dict[str, Any]) -> None:
+        product = self._product(target)
+        _only(details)
+        if Product.objects.get(pk=product.pk).state == ProductState.DRAFT:
+            raise ChangeRefused("INVALID_INPUT", "This product was never released.")
+        with transaction.atomic():
+            products.unpublish_product(product=product, actor=self.actor, at=self.at)
+
+    def update_visibility(self, target: Any, details: dict[str, Any]) -> None:
+        _only(details, "TargetVisibility")
+        visibility = _text(details, "TargetVisibility")
+        if visibility == "Public":
+            self.release_product(target, {})
+        elif visibility == "Restricted":
+            self.restrict_product(target, {})
+        else:
+            raise ChangeRefused("INVALID_INPUT", "TargetVisibility must be Public or Restricted.")
+
+    # --- offers -----------------------------------------------------------------------------------------------------
+    def create_offer(self, target: Any, details: dict[str, Any]) -> None:
+        """Take up the public offer of a product that is not in the catalogue yet: each product has exactly one."""
+        _only(details, "ProductId", "Name", "Description")
+        taken = [t for t in self._targets.values() if isinstance(t, _OfferOf) and t is not target]
+        if any(other.row is None and other.product == target.product for other in taken):
+            raise ChangeRefused("INVALID_INPUT", "A product has one public offer; another change creates it already.")
+        product = target.product
+        if isinstance(product, Product) and product.state != ProductState.DRAFT:
+            message = (
+                f"The product has its public offer already: {self._offer_row(target).pk}. Change its terms instead."
+            )
+            raise ChangeRefused("OFFER_ALREADY_EXISTS", message)
+        named = {name: value for name, value in details.items() if name != "ProductId"}
+        if named:
+            self._name_offer(target, named)
+
+    def update_offer_information(self, target: Any, details: dict[str, Any]) -> None:
+        _only(details, "Name", "Description")
+        if not details:
+            raise ChangeRefused("INVALID_INPUT", "Give Name, Description or both.")
+        self._name_offer(target, details)
+
+    def _name_offer(self, target: _OfferOf, details: dict[str, Any]) -> None:
+        texts = {member: _text(details, member) for member in details}
+        product = target.product
+        if isinstance(product, _NewProduct) and product.row is None:
+            product.offer |= texts
+            return
+        with transaction.atomic():
+            self._update_offer(self._offer_row(target), texts)
+
+    def _update_offer(self, offer: Offer, texts: dict[str, str]) -> None:
+        name, description = texts.get("Name"), texts.get("Description")
+        offers.update_offer(offer=offer, name=name, description=description, actor=self.actor, at=self.at)
+
+    def update_legal_terms(self, target: Any, details: dict[str, Any]) -> None:
+        terms = _terms(details)
+        product = target.product
+        if isinstance(product, _NewProduct) and product.row is None:
+            product.terms = terms
+            return
+        if target.row is not None and (not target.row.is_public or target.row.withdrawn_at is not None):
+            raise ChangeRefused("INVALID_INPUT", "Only the terms of a public offer can be changed.")
+        with transaction.atomic():
+            products.update_product(product=self._product(product), terms=terms, actor=self.actor, at=self.at)
+
+    def release_offer(self, target: Any, details: dict[str, Any]) -> None:
+        """Find the offer. It is in force as long as its product is in the catalogue, so that nothing else is to be done."""
+        _only(details)
+        self._offer_row(target)
+
+    # --- what ARNs name ---------------------------------------------------------------------------------------------
+    def _data_set(self, arn: str) -> DataSet:
+        found = _ARN.fullmatch(arn)
+        if found is None or found[3]:
+            raise ChangeRefused("INVALID_INPUT", f"{arn[:200]!r} is not the ARN of a data set that you own.")
+        row = DataSet.objects.owned_by(self.organization).filter(pk=found[2]).first()
+        if row is None or found[1] != self.organization.account_id:
+            raise NotFound("DATA_SET", found[2])
+        return row
+
+    def _revision(self, arn: str, data_set: DataSet) -> Revision:
+        found = _ARN.fullmatch(arn)
+        if found is None or not found[3]:
+            raise ChangeRefused("INVALID_INPUT", f"{arn[:200]!r} is not the ARN of a revision that you own.")
+        row = Revision.objects.filter(data_set=data_set, pk=found[3]).first()
+        if row is None or found[1] != self.organization.account_id or found[2] != data_set.pk:
+            raise NotFound("REVISION", found[3])
+        if not row.is_finalized:
+            raise ChangeRefused("REVISION_NOT_FINALIZED", f"The revision {row.pk} is not finalized.")
+        if row.revoked_at is not None:
+            raise ChangeRefused("INVALID_INPUT", f"The revision {row.pk} is revoked.")
+        return row
+
+
+@dataclass(frozen=True)
+class ChangeType:
+    """How a change is applied. creates: its entity is made by it, so that no identifier is given."""
+
+    act: Callable[[Run, Any, dict[str, Any]], None]
+    creates: bool = False
+
+
+CHANGES: dict[tuple[str, str], ChangeType] = {
+    (DATA_PRODUCT, "CreateProduct"): ChangeType(Run.create_product, creates=True),
+    (DATA_PRODUCT, "UpdateInformation"): ChangeType(Run.update_information),
+    (DATA_PRODUCT, "AddDataSets"): ChangeType(Run.add_data_sets),
+    (DATA_PRODUCT, "AddRevisions"): ChangeType(Run.add_revisions),
+    (DATA_PRODUCT, "ReleaseProduct"): ChangeType(Run.release_product),
+    (DATA_PRODUCT, "RestrictProduct"): ChangeType(Run.restrict_product),
+    (DATA_PRODUCT, "UpdateVisibility"): ChangeType(Run.update_visibility),
+    (OFFER, "CreateOffer"): ChangeType(Run.create_offer, creates=True),
+    (OFFER, "UpdateInformation"): ChangeType(Run.update_offer_information),
+    (OFFER, "UpdateLegalTerms"): ChangeType(Run.update_legal_terms),
+    (OFFER, "ReleaseOffer"): ChangeType(Run.release_offer),
+}
+
+
+def _only(details: dict[str, Any], *members: str) -> None:
+    unknown = sorted(set(details) - set(members))
+    if unknown:
+        known = f"known are {', '.join(members)}" if members else "there are none"
+        raise ChangeRefused("INVALID_INPUT", f"Details have no members {', '.join(unknown)[:500]}; {known}.")
+
+
+def _text(details: Any, member: str) -> str:
+    value = details.get(member, "") if isinstance(details, dict) else None
+    if not isinstance(value, str):
+        raise ChangeRefused("INVALID_INPUT", f"{member} must be a text.")
+    return value
+
+
+def _entries(details: dict[str, Any], member: str) -> list[dict[str, Any]]:
+    value = details.get(member)
+    if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
+        raise ChangeRefused("INVALID_INPUT", f"{member} must be a list of one object or more.")
+    return value
+
+
+def _information(details: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a product that the document of UpdateInformation or CreateProduct gives."""
+    _only(details, *_TEXTS, "Categories", "Dictionary")
+    found: dict[str, Any] = {
+        field_name: _text(details, member) for member, field_name in _TEXTS.items() if member in details
+    }
+    if "Categories" in details:
+        categories = details["Categories"]
+        if not isinstance(categories, list) or len(categories) != 1 or not isinstance(categories[0], str):
+            raise ChangeRefused("INVALID_INPUT", "Categories must be a list of one category.")
+        found["category"] = categories[0]
+    if "Dictionary" in details:
+        rows = details["Dictionary"]
+        if not isinstance(rows, list):
+            raise ChangeRefused("INVALID_INPUT", "Dictionary must be a list of objects with Column, Type and Meaning.")
+        found["dictionary"] = [
+            {name.lower(): _text(row, name) for name in ("Column", "Type", "Meaning")} for row in rows
+        ]
+    return found
+
+
+def _terms(details: dict[str, Any]) -> str:
+    """Return the text of the document of UpdateLegalTerms.
+
+    AWS takes the address of a document or the version of a contract of its own; here the text itself is given, which is
+    what subscribers accept, and which therefore may not change behind an address.
+    """
+    _only(details, "Terms")
+    form = '{"Terms": [{"Type": "LegalTerm", "Documents": [{"Type": "CustomDsa", "Content": "The text."}]}]}'
+    wrong = ChangeRefused("INVALID_INPUT", f"Give the text of one document: {form}")
+    terms = _entries(details, "Terms")
+    if len(terms) != 1 or terms[0].get("Type") != "LegalTerm":
+        raise wrong
+    documents = terms[0].get("Documents")
+    if not isinstance(documents, list) or len(documents) != 1 or not isinstance(documents[0], dict):
+        raise wrong
+    content = _text(documents[0], "Content")
+    if documents[0].get("Type") not in {"CustomDsa", "CustomEula"} or not content.strip():
+        raise wrong
+    return content
