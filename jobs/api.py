@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from jobs import shapes, tag_api  # noqa: F401 - registers its handlers
 from jobs.event_action_api import encryption_of
-from jobs.models import EXPORTS, FINAL_STATES, Job, JobState, JobType
+from jobs.models import EXPORTS, Job, JobState, JobType
 from jobs.operations import apis, bucket_access, data_shares, exports, imports, lifecycle, tag_policies
 from jobs.queries import get_job as find_job
 from jobs.queries import list_jobs as find_jobs
@@ -235,9 +235,9 @@ def cancel_job(context: ApiContext, *, job_id: str) -> None:
 def get_job(context: ApiContext, *, job_id: str) -> Shape:
     """Beyond AWS, `?wait=30` answers when the job has ended, after at most so many seconds (1 to 30)."""
     job = _find(context, job_id)
-    if "wait" in context.options and job.state == JobState.IN_PROGRESS:
-        ended = Job.objects.filter(pk=job.pk, state__in=FINAL_STATES)
-        wait_until(ended.exists, seconds=context.options["wait"])
+    if "wait" in context.options:
+        running = Job.objects.filter(pk=job.pk, state=JobState.IN_PROGRESS)
+        wait_until(lambda: not running.exists(), seconds=context.options["wait"])
         job = _find(context, job_id)
     return shapes.job(context, job, in_full=True)
 

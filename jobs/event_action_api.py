@@ -40,7 +40,7 @@ def encryption_of(request: dict[str, Any]) -> str:
     return str(kind)
 
 
-@handler("CreateEventAction")
+@handler("CreateEventAction", is_atomic=False)
 def create_event_action(
     context: ApiContext, *, action: dict[str, Any], event: dict[str, Any], tags: dict[str, str] | None = None
 ) -> Shape:

@@ -205,17 +205,20 @@ def export_url(job: Job, *, at: datetime) -> tuple[str, datetime] | None:
     return f"{settings.PUBLIC_URL}{path}", expires_at
 
 
-def asset_of_export_url(token: str, *, at: datetime) -> Asset:
-    """Return the asset that an export URL leads to. Raises NotFound for a forged, expired or revoked one."""
+def asset_of_export_url(token: str, *, at: datetime) -> tuple[Asset, Job]:
+    """Return the asset that an export URL leads to, and its job. Raises NotFound for a forged, expired or revoked one."""
+    gone = NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.")
     try:
         job_id = signing.loads(token, salt=EXPORT_URL_SALT, max_age=MOST_TOKEN_AGE_S)
     except signing.BadSignature:
-        raise NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.") from None
+        raise gone from None
     job = Job.objects.select_related("organization", "data_set").filter(pk=job_id).first()
-    asset = Asset.objects.filter(pk=job.request["asset_id"]).first() if job is not None else None
-    if job is None or asset is None or export_url(job, at=at) is None or not may_still_read(job):
-        raise NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.")
-    return asset
+    if job is None or export_url(job, at=at) is None or not may_still_read(job):
+        raise gone
+    asset = Asset.objects.filter(pk=job.request["asset_id"]).first()
+    if asset is None:
+        raise gone
+    return asset, job
 
 
 @transaction.atomic

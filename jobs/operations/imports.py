@@ -264,7 +264,7 @@ def _plan(job: Job) -> None:
     request, revision = job.request, job.living_revision
     connection = get_storage_connection_by_bucket(organization=job.organization, bucket=request["bucket"])
     limit = "Assets per revision"
-    most = settings.QUOTAS[limit] - revision.assets.count()
+    most = max(0, settings.QUOTAS[limit] - revision.assets.count())
     found = listing.find(
         storage.bucket_of(connection), prefix=request["prefix"], manifest_key=request["manifest_key"], most=most + 1
     )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from urllib.parse import urlsplit
 
 from marketplace.core.errors import Invalid
 from marketplace.core.storage import Bucket
@@ -50,7 +49,7 @@ def _key(line: object, bucket: str) -> str:
         raise Invalid('Each entry of a JSON manifest has a `url` such as "s3://bucket/key".')
     if not line.startswith("s3://"):
         return line
-    parts = urlsplit(line)
-    if parts.netloc != bucket:
+    named, _, key = line.removeprefix("s3://").partition("/")
+    if named != bucket:
         raise Invalid(f"The manifest names {line[:200]}, which is not in the bucket {bucket}.")
-    return line.removeprefix(f"s3://{bucket}/")
+    return key

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs.forms import UrlImportForm
-from jobs.models import Job, JobState, TransferState
+from jobs.models import Job, JobState, JobType, TransferState
 from jobs.operations import imports, lifecycle
 from jobs.progress import progress_of
 from jobs.queries import get_job, list_transfers, waiting_attempt
@@ -27,6 +27,8 @@ from publishers.operations.revisions import check_asset_type
 from publishers.queries.data_sets import get_owned_revision
 
 OBJECTS_PER_PAGE = 100
+#: imports of files; the others bring descriptions and no bytes
+OF_FILES = (JobType.IMPORT_ASSETS_FROM_S3, JobType.IMPORT_ASSET_FROM_SIGNED_URL, JobType.IMPORT_ASSET_FROM_URL)
 SOURCES = {"s3": "From a bucket", "url": "From a URL"}
 
 
@@ -97,14 +99,7 @@ def _import_from_bucket(request: MemberRequest, revision: Revision) -> HttpRespo
     if request.method == "POST" and connection is not None:
         try:
             with transaction.atomic():
-                job = imports.create_import_from_s3(
-                    organization=request.organization,
-                    revision=revision,
-                    sources=[{"bucket": connection.bucket, "key": key} for key in _keys(request, connection, prefix)],
-                    actor=request.actor,
-                    at=timezone.now(),
-                )
-                return _start(request, job)
+                return _start(request, _create_from_bucket(request, revision, connection, prefix))
         except (DomainError, storage.StorageFault) as error:
             status = status_of(error) if isinstance(error, DomainError) else 502
             context |= {"refusal": str(error), "ticked": request.POST.getlist("key")}
@@ -113,18 +108,25 @@ def _import_from_bucket(request: MemberRequest, revision: Revision) -> HttpRespo
     return _page(request, revision, "s3", context, status)
 
 
-def _keys(request: MemberRequest, connection: StorageConnection, prefix: str) -> list[str]:
-    """Return what is to be imported: the ticked objects, or everything below the prefix. Raises Invalid."""
+def _create_from_bucket(
+    request: MemberRequest, revision: Revision, connection: StorageConnection, prefix: str
+) -> Job:
+    """Create an import of the ticked objects, or of everything below the prefix. Raises Invalid, StorageFault."""
+    common: dict[str, Any] = {
+        "organization": request.organization,
+        "revision": revision,
+        "actor": request.actor,
+        "at": timezone.now(),
+    }
     if "all" not in request.POST:
         keys = request.POST.getlist("key")
         if not keys:
             raise Invalid("Tick at least one file.")
-        return keys
-    most = settings.QUOTAS["Assets per import job from Amazon S3"]
-    keys = [key for key in storage.bucket_of(connection).list_keys(prefix, limit=most + 1) if not key.endswith("/")]
-    if not keys:
+        sources = [{"bucket": connection.bucket, "key": key} for key in keys]
+        return imports.create_import_from_s3(sources=sources, **common)
+    if not storage.bucket_of(connection).list_keys(prefix, limit=2):
         raise Invalid("There is no file below this folder.")
-    return keys
+    return imports.create_import_from_listing(connection=connection, prefix=prefix, **common)
 
 
 def _browse(connection: StorageConnection, prefix: str, after: str) -> dict[str, Any]:
@@ -165,6 +167,8 @@ def _import_context(request: MemberRequest, job: Job) -> dict[str, Any]:
         "job": job,
         "progress": progress_of(job, at=timezone.now()),
         "live": live,
+        "of_files": job.type in OF_FILES,
+        "noun": "file" if job.type in OF_FILES else "asset",
         "attempt": waiting_attempt(job=job) if live else None,
         "page": Paginator(transfers, OBJECTS_PER_PAGE).get_page(request.GET.get("page")),
         "failed_count": transfers.filter(state=TransferState.FAILED).count(),
