@@ -93,7 +93,6 @@ def exporting_many_small_objects() -> None:
     def ours() -> None:
         job = exports.create_export(
             organization=owner.organization,
-            data_set=data_set,
             published_data_set=None,
             revision=revision,
             connection=connection,

@@ -1,35 +1,66 @@
 """Credentials by what a client presents; never by id alone."""
 
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
-from django.db.models import F, QuerySet
+from django.db import connection
+from django.db.models import Model, QuerySet
 
 from marketplace.core import tokens
 from marketplace.core.errors import NotFound
-from marketplace.core.models import AccessKey, ApiToken, Membership, Organization
-
+from marketplace.core.models import AccessKey, ApiToken, Membership, Organization, User
 
 C = TypeVar("C", ApiToken, AccessKey)
+#: what a credential is found with, in the order in which the columns are read
+_COMPANIONS: tuple[type[Model], ...] = (Organization, User, Membership)
 
 
-def _living(credentials: QuerySet[C]) -> QuerySet[C]:
-    """Return those that were not revoked and whose user is active and still a member, all of it in one query."""
+@cache
+def _statement(kind: type[Model], where: str) -> str:
+    """Return the one statement that finds a living credential with its organization, user and membership.
+
+    Each call of a program begins with it: put together anew by the ORM it cost a third of a GetDataSet.
+    """
+    tables = [(kind, "c"), *zip(_COMPANIONS, "oum", strict=True)]
+    columns = ", ".join(f'{alias}."{column}"' for model, alias in tables for column in _columns(model))
+    credential, organization, user, membership = (model._meta.db_table for model, _ in tables)
     return (
-        credentials.select_related("organization", "user")
-        .filter(revoked_at=None, user__is_active=True, organization__memberships__user=F("user"))
-        .annotate(
-            member_id=F("organization__memberships__pk"),
-            member_role=F("organization__memberships__role"),
-            member_since=F("organization__memberships__created_at"),
-        )
+        f'SELECT {columns} FROM "{credential}" c'
+        f' JOIN "{organization}" o ON o.id = c.organization_id JOIN "{user}" u ON u.id = c.user_id AND u.is_active'
+        f' JOIN "{membership}" m ON m.organization_id = o.id AND m.user_id = u.id'
+        f" WHERE c.revoked_at IS NULL AND {where}"
     )
+
+
+def _columns(model: type[Model]) -> list[str]:
+    return [str(field.column) for field in model._meta.concrete_fields]
+
+
+def _find(kind: type[C], where: str, parameters: list[Any]) -> C | None:
+    """Return the credential if it was not revoked and its user is active and still a member."""
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(kind, where), parameters)
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    rows: list[Any] = []
+    rest = list(row)
+    for model in (kind, *_COMPANIONS):
+        names = [field.attname for field in model._meta.concrete_fields]
+        rows.append(model.from_db(connection.alias, names, rest[: len(names)]))
+        rest = rest[len(names) :]
+    credential, organization, user, membership = rows
+    for holder in (credential, membership):
+        holder.organization, holder.user = organization, user
+    credential.membership = membership
+    return cast("C", credential)
 
 
 def get_api_token(presented: str, at: datetime) -> ApiToken:
     """Return the living token that was presented. Raises NotFound alike for malformed, unknown, expired and revoked."""
     if tokens.is_well_formed(presented):
-        found = _living(ApiToken.objects.filter(digest=tokens.digest(presented), expires_at__gt=at)).first()
+        found = _find(ApiToken, "c.digest = %s AND c.expires_at > %s", [tokens.digest(presented), at])
         if found is not None:
             return found
     raise NotFound("API_TOKEN", "")
@@ -37,7 +68,7 @@ def get_api_token(presented: str, at: datetime) -> ApiToken:
 
 def get_access_key(access_key_id: str) -> AccessKey:
     """Return the living access key. Raises NotFound alike for unknown and revoked."""
-    found = _living(AccessKey.objects.filter(access_key_id=access_key_id)).first()
+    found = _find(AccessKey, "c.access_key_id = %s", [access_key_id])
     if found is None:
         raise NotFound("ACCESS_KEY", "")
     return found
@@ -45,14 +76,8 @@ def get_access_key(access_key_id: str) -> AccessKey:
 
 def membership_of(credential: ApiToken | AccessKey) -> Membership:
     """Return the membership of the user of a credential that `get_api_token` or `get_access_key` has found."""
-    annotated: Any = credential
-    return Membership(
-        id=annotated.member_id,
-        organization=credential.organization,
-        user=credential.user,
-        role=annotated.member_role,
-        created_at=annotated.member_since,
-    )
+    membership: Membership = credential.membership  # type: ignore[union-attr]
+    return membership
 
 
 def list_api_tokens(*, organization: Organization) -> QuerySet[ApiToken]:
