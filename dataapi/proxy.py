@@ -5,12 +5,12 @@ Source: dataexchange 2017-07-25, SendApiAsset; user guide, API data sets: what o
 
 import base64
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from jobs.operations.apis import key_place
 from marketplace.core import crypto, egress
@@ -19,8 +19,12 @@ from publishers.models import Asset
 
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 LARGEST_BODY = 10 * 1024 * 1024
+#: of an answer: what may come over the wire in all, the handshake and the headers included
+LARGEST_ANSWER = LARGEST_BODY + 1024 * 1024
+#: for everything, from the look-up of the name to the last byte
 ANSWER_S = 29.0
 CHUNK = 64 * 1024
+TOO_LONG = "The publisher's API answered more than 10 MB."
 #: of a request: what frames it, what proves who the caller is here, and what we say ourselves
 _NOT_SENT = frozenset(
     {
@@ -101,28 +105,42 @@ def call(
     if "SealedApiKey" in asset.details:
         sealed = base64.b64decode(asset.details["SealedApiKey"])
         sent["x-api-key"] = crypto.unseal(sealed, **key_place(asset))
-    deadline = time.monotonic() + ANSWER_S
-    try:
-        with (
-            egress.session() as session,
-            session.request(
-                method,
-                url,
-                params=list(query.items()),
-                headers={"Accept-Encoding": "identity", "User-Agent": "entrepot"} | sent,
-                data=body or None,
-                stream=True,
-                allow_redirects=False,
-                timeout=(egress.CONNECT_S, ANSWER_S),
-            ) as response,
-        ):
-            content = _read(response, deadline)
-    except requests.exceptions.ReadTimeout:
-        raise UpstreamTimedOut(f"The publisher's API did not answer within {ANSWER_S:g} s.") from None
-    except (requests.RequestException, OSError):
-        raise UpstreamFailed("The publisher's API cannot be reached.") from None
+    with egress.watched(seconds=ANSWER_S, most_bytes=LARGEST_ANSWER) as watch:
+        try:
+            with (
+                egress.session() as session,
+                session.request(
+                    method,
+                    url,
+                    params=list(query.items()),
+                    headers={"Accept-Encoding": "identity", "User-Agent": "entrepot"} | sent,
+                    data=body or None,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=(egress.CONNECT_S, ANSWER_S),
+                ) as response,
+            ):
+                content = _read(response)
+        # HTTPError: what breaks while the body is read comes from below requests.
+        except (requests.RequestException, HTTPError, OSError) as failure:
+            is_late = isinstance(failure, requests.exceptions.ReadTimeout | ReadTimeoutError)
+            raise _failure(watch, is_late=is_late) from None
+        if watch.exceeded:  # what was cut may look complete
+            raise _failure(watch)
+    if not 200 <= response.status_code <= 599:
+        raise UpstreamFailed(f"The publisher's API answered with the status {response.status_code}.")
     returned = {name: value for name, value in response.headers.items() if _is_returned(name, value)}
+    if content and "Content-Type" not in response.headers:
+        returned["Content-Type"] = "application/octet-stream"
     return Answer(response.status_code, returned, content)
+
+
+def _failure(watch: egress.Watch, *, is_late: bool = False) -> UpstreamFailed:
+    if watch.exceeded == "size":
+        return UpstreamFailed(TOO_LONG)
+    if watch.exceeded == "time" or is_late:
+        return UpstreamTimedOut(f"The publisher's API did not answer within {ANSWER_S:g} s.")
+    return UpstreamFailed("The publisher's API cannot be reached, or broke off its answer.")
 
 
 def _checked_path(path: str) -> str:
@@ -153,19 +171,17 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
             continue
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise Invalid(f"The header {name[:60]!r} cannot be sent.", field="RequestHeaders")
-        sent[name] = value
+        sent[name] = value.strip()
     return sent
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Return the body as it came, compressed or not. Raises UpstreamFailed beyond 10 MB or the deadline."""
+def _read(response: requests.Response) -> bytes:
+    """Return the body as it came, compressed or not. Raises UpstreamFailed beyond 10 MB."""
     content = bytearray()
     while chunk := response.raw.read(CHUNK, decode_content=False):
         content += chunk
         if len(content) > LARGEST_BODY:
-            raise UpstreamFailed("The publisher's API answered more than 10 MB.")
-        if time.monotonic() > deadline:
-            raise UpstreamTimedOut(f"The publisher's API took more than {ANSWER_S:g} s to answer.")
+            raise UpstreamFailed(TOO_LONG)
     return bytes(content)
 
 

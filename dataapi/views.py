@@ -17,6 +17,7 @@ from dataapi.tables import NotTabular, Table, is_tabular
 from jobs.operations.exports import asset_of_export_url
 from marketplace.awsapi.paging import MOST, keyset_page
 from marketplace.core import audit, storage
+from marketplace.core.actors import Actor
 from marketplace.core.errors import Invalid, NotFound
 from marketplace.core.problems import problem_of, problem_response
 from marketplace.core.waiting import long_wait
@@ -179,11 +180,17 @@ def download(request: HttpRequest, reader: Reader, data_set_id: str, revision_id
 def signed_export(request: HttpRequest, token: str) -> HttpResponse:
     """Lead to an asset that was exported to a signed URL. The URL is the credential; the entitlement is asked again."""
     try:
-        asset = asset_of_export_url(token, at=timezone.now())
+        asset, job = asset_of_export_url(token, at=timezone.now())
     except NotFound as error:
         response: HttpResponse = problem_response(problem_of(error), request)
     else:
         url = storage.public_vault().presign_get(asset.vault_key, filename=asset.name, seconds=REDIRECT_S)
+        audit.record(
+            "asset.downloaded",
+            actor=Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id),
+            subject=asset,
+            detail={"job_id": job.pk, "revision_id": asset.revision_id, "size_bytes": asset.size_bytes},
+        )
         response = HttpResponseRedirect(url)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
 from marketplace.core.forms import CodeInput
-from publishers.models import Category, DataSet, HistoryRule, Product
+from publishers.models import AssetType, Category, DataSet, HistoryRule, Product
 from publishers.operations.products import LOGO_BYTES
 
 DICTIONARY_COLUMNS = ("column", "type", "meaning")
@@ -24,6 +25,47 @@ class DataSetForm(forms.Form):
     )
 
 
+#: asset type -> what subscribers of such a data set get, in a sentence
+ASSET_TYPE_WORDS: dict[str, str] = {
+    AssetType.S3_SNAPSHOT: "Files that you upload or import; subscribers download them or have them delivered.",
+    AssetType.API_GATEWAY_API: "An HTTPS API that you run; subscribers call it through the exchange.",
+    AssetType.REDSHIFT_DATA_SHARE: "Tables of a database that you run; subscribers query what stands there now.",
+    AssetType.S3_DATA_ACCESS: "A bucket of yours, or parts of it; subscribers read the objects where they lie.",
+    AssetType.LAKE_FORMATION_DATA_PERMISSION: "Tables of a data lake, chosen by tags; subscribers read them in place.",
+}
+
+
+class AssetTypeField(forms.ChoiceField):
+    """One asset type with its sentence; files when none is sent."""
+
+    widget = forms.RadioSelect
+
+    def to_python(self, value: Any) -> str:
+        """Return the type that was sent, or files."""
+        return super().to_python(value) or AssetType.S3_SNAPSHOT.value
+
+
+class NewDataSetForm(DataSetForm):
+    """A data set to be; what it holds is fixed from the beginning."""
+
+    asset_type = AssetTypeField(
+        choices=[
+            (
+                kind.value,
+                format_html(
+                    '<span><b class="medium">{}</b><br><span class="soft">{}</span></span>',
+                    kind.label,
+                    ASSET_TYPE_WORDS[kind],
+                ),
+            )
+            for kind in AssetType
+        ],
+        initial=AssetType.S3_SNAPSHOT.value,
+        label="What it holds",
+        help_text="This cannot be changed later.",
+    )
+
+
 class RevisionForm(forms.Form):
     """The comment of a draft."""
 
@@ -32,7 +74,7 @@ class RevisionForm(forms.Form):
         required=False,
         label="Comment",
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What is new in this revision. It cannot be changed after finalizing.",
+        help_text="What is new in this revision. It cannot be changed once the revision is finalized.",
     )
 
 

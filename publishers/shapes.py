@@ -59,7 +59,9 @@ def asset(context: ApiContext, row: Asset, *, data_set_id: str, owned: bool, in_
         details = {"S3SnapshotAsset": {"Size": float(row.size_bytes)}}
     elif asset_type == AssetType.API_GATEWAY_API:
         api = details["ApiGatewayApiAsset"] | {"ApiEndpoint": _api_endpoint()}
-        details = {"ApiGatewayApiAsset": api | _specification(context, row) if in_full else api}
+        # The document is content: of what was revoked, readers keep the description only.
+        is_readable = owned or row.revision.revoked_at is None
+        details = {"ApiGatewayApiAsset": api | _specification(context, row) if in_full and is_readable else api}
     shape: Shape = {
         "Id": row.pk,
         "Arn": context.arn(f"data-sets/{data_set_id}/revisions/{row.revision_id}/assets/{row.pk}", owned=owned),

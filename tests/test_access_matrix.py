@@ -1,7 +1,7 @@
 """Every page: who may see it and who may act on it. A page without a row fails.
 
 Programs have doors of their own, each with its own walk: /api in tests/api/test_access.py, /data in
-tests/dataapi/test_access.py, /v1 and /tags in tests/awsapi/test_serve.py.
+tests/dataapi/test_access.py, /v1, /tags and the calls of the marketplace catalog in tests/awsapi/test_serve.py.
 """
 
 import pytest
@@ -14,8 +14,10 @@ from jobs.operations import event_actions, exports, imports
 from marketplace.core.models import Role
 from marketplace.core.operations.credentials import create_access_key, create_api_token
 from publishers.operations import uploads
+from tests import sources
 from tests.conftest import actor_of, make_member
 from tests.console.pages import sign_in
+from tests.grants import give_data_grant
 
 pytestmark = pytest.mark.django_db
 
@@ -42,11 +44,16 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "my-data-set": ("subscriber", READ),
     "my-revision": ("subscriber", READ),
     "my-asset-download": ("subscriber", ("L-RS", "....")),
+    "data-grant-accept": ("subscriber", DO),
     "subscription-end": ("subscriber", DO),
     "storage": ("", OWN_READ),
     "storage-create": ("", OWN_FORM),
     "storage-test": ("subscriber", DO),
     "storage-remove": ("subscriber", DO),
+    "sources": ("", OWN_READ),
+    "source-create": ("", OWN_FORM),
+    "source-test": ("publisher", DO),
+    "source-remove": ("publisher", DO),
     "keys": ("", ("LSRS", "....")),
     "token-create": ("", OWN_FORM),
     "token-revoke": ("subscriber", DO),
@@ -54,16 +61,22 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "access-key-revoke": ("subscriber", DO),
     "publish": ("", OWN_READ),
     "subscribers": ("", OWN_READ),
+    "data-grants": ("", OWN_READ),
+    "data-grant-create": ("", OWN_FORM),
+    "data-grant-delete": ("publisher", DO),
     "publisher-deliveries": ("", OWN_READ),
     "publisher-delivery": ("publisher", READ),
     "data-sets": ("", OWN_READ),
     "data-set-create": ("", OWN_FORM),
     "data-set": ("publisher", READ),
     "data-set-edit": ("publisher", FORM),
+    "data-set-delete": ("publisher", DO),
     "revision-create": ("publisher", DO),
     "revision": ("publisher", READ),
     "revision-edit": ("publisher", DO),
     "revision-finalize": ("publisher", DO),
+    "revision-reopen": ("publisher", DO),
+    "revision-delete": ("publisher", DO),
     "revision-revoke": ("publisher", DO),
     "asset-download": ("publisher", READ),
     "asset-delete": ("publisher", DO),
@@ -92,7 +105,7 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "import": ("publisher", READ),
     "import-retry": ("publisher", DO),
 }
-ELSEWHERE = ("accounts/", "api/", "data/", "^v1", "^tags")
+ELSEWHERE = ("accounts/", "api/", "data/", "^v1", "^tags", "^(?:BatchDescribeEntities")
 DELETES = {"upload"}
 
 
@@ -126,7 +139,6 @@ def things(
     action = event_actions.create_event_action(organization=subscriber.organization, actor=behalf, at=now, **place)
     export = exports.create_export(
         organization=subscriber.organization,
-        data_set=data_set,
         revision=finalized_revision,
         actor=behalf,
         at=now,
@@ -137,6 +149,7 @@ def things(
     )
     token, _ = create_api_token(membership=subscriber, name="Mine", wanted_scopes=["data:read"], actor=behalf, at=now)
     key, _ = create_access_key(membership=subscriber, name="Mine", actor=behalf, at=now)
+    grant = give_data_grant(publisher, subscriber, data_set)
     return {
         "": {},
         "publisher": {
@@ -149,6 +162,8 @@ def things(
             "job_id": brought.pk,
             "delivery_id": export.pk,
             "finalized_id": finalized_revision.pk,
+            "source_id": sources.unreachable_source(publisher).pk,
+            "data_grant_id": grant.pk,
         },
         "subscriber": {
             "data_set_id": entitled_data_set.pk,
@@ -160,6 +175,7 @@ def things(
             "key_id": key.pk,
             "auto_export_id": action.pk,
             "job_id": export.pk,
+            "data_grant_id": grant.pk,
         },
     }
 

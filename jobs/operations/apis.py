@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs.models import Job, JobState, JobType, Transfer
 from jobs.operations import lifecycle
-from jobs.operations.imports import asset_id_of, create_import, incoming
+from jobs.operations.imports import asset_id_of, check_md5, create_import, incoming
 from marketplace.core import crypto, egress, storage, work
 from marketplace.core.actors import Actor
 from marketplace.core.errors import DomainError, Invalid
@@ -66,6 +66,7 @@ def create_import_from_api(
     for field, value, longest in (("ApiId", api_id, 256), ("Stage", stage, 256), ("ApiKey", api_key, 4096)):
         if len(value) > longest or any(ord(c) < 32 or ord(c) == 127 for c in value):
             raise Invalid(f"{field} has at most {longest} characters and no control characters.", field=field)
+    check_md5(specification_md5, field="ApiSpecificationMd5Hash")
     job = create_import(
         organization=organization,
         revision=revision,

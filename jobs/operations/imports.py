@@ -1,7 +1,6 @@
 """Import assets into a draft revision: from connected buckets, from a URL, or from one signed upload."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -131,6 +130,8 @@ def create_import_from_listing(
     """
     if max(len(prefix.encode()), len(manifest_key.encode())) > 1024 or (prefix and manifest_key):
         raise Invalid("Name a prefix or the key of a manifest, of at most 1,024 bytes.", field="prefix")
+    if "\x00" in prefix + manifest_key:
+        raise Invalid("A NUL character cannot be stored.", field="prefix")
     return create_import(
         organization=organization,
         revision=revision,
@@ -182,12 +183,7 @@ def create_import_from_signed_url(
 
     md5: base64 of the MD5 digest, 24 characters. Raises Invalid, RevisionIsFinalized, AssetNameTaken.
     """
-    try:
-        is_md5 = len(base64.b64decode(md5, validate=True)) == 16
-    except binascii.Error:
-        is_md5 = False
-    if not is_md5:
-        raise Invalid("Md5Hash must be the base64 of a 16-byte MD5 digest.", field="Md5Hash")
+    check_md5(md5, field="Md5Hash")
     return create_import(
         organization=organization,
         revision=revision,
@@ -197,6 +193,16 @@ def create_import_from_signed_url(
         actor=actor,
         at=at,
     )
+
+
+def check_md5(md5: str, *, field: str) -> None:
+    """Raise Invalid naming the field unless the text is the base64 of an MD5 digest."""
+    try:
+        is_md5 = len(base64.b64decode(md5, validate=True)) == 16
+    except ValueError:
+        is_md5 = False
+    if not is_md5:
+        raise Invalid(f"{field} must be the base64 of a 16-byte MD5 digest.", field=field)
 
 
 def signed_url(job: Job, *, at: datetime) -> tuple[str, datetime]:

@@ -108,9 +108,7 @@ def _import_from_bucket(request: MemberRequest, revision: Revision) -> HttpRespo
     return _page(request, revision, "s3", context, status)
 
 
-def _create_from_bucket(
-    request: MemberRequest, revision: Revision, connection: StorageConnection, prefix: str
-) -> Job:
+def _create_from_bucket(request: MemberRequest, revision: Revision, connection: StorageConnection, prefix: str) -> Job:
     """Create an import of the ticked objects, or of everything below the prefix. Raises Invalid, StorageFault."""
     common: dict[str, Any] = {
         "organization": request.organization,

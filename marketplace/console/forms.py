@@ -1,6 +1,7 @@
 """Forms of the account and console pages."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
@@ -8,9 +9,11 @@ from django import forms
 from django.conf import settings
 from django.utils.html import format_html
 
+from jobs.forms import ChosenId
 from marketplace.core import scopes
-from marketplace.core.forms import CodeInput, SecretInput
+from marketplace.core.forms import CodeInput, DateInput, SecretInput
 from marketplace.core.operations.credentials import DEFAULT_LIFE, LONGEST_LIFE
+from publishers.models import DataSet
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
@@ -72,6 +75,51 @@ class StorageForm(forms.Form):
             "The store of this exchange: <code>{}</code>. Other stores mostly take <code>us-east-1</code>.",
             settings.S3_REGION,
         )
+
+
+class LastDayField(forms.DateField):
+    """The last day of something, in UTC; cleans to the instant at which it is over."""
+
+    widget = DateInput
+
+    def clean(self, value: Any) -> datetime | None:
+        """Return the midnight that ends the day, None for no day."""
+        day = super().clean(value)
+        if day is None:
+            return None
+        try:
+            return datetime.combine(day + timedelta(days=1), time.min, tzinfo=UTC)
+        except OverflowError:
+            raise forms.ValidationError("This day is too far away. Leave the field empty for no end.") from None
+
+
+class DataGrantForm(forms.Form):
+    """A data set for one organization; the queries and the operation say whether it may be."""
+
+    data_set = ChosenId(label="Data set", max_length=32, error_messages={"required": "Choose a data set."})
+    receiver_account_id = forms.RegexField(
+        r"^[0-9]{12}$",
+        label="Account id of the receiver",
+        strip=True,
+        widget=CodeInput(attrs={"inputmode": "numeric", "maxlength": "12"}),
+        help_text="12 digits. Receivers find it on their pages Home and Keys.",
+        error_messages={"invalid": "An account id has 12 digits."},
+    )
+    name = forms.CharField(max_length=256, label="Name", help_text="What you and the receiver call this data grant.")
+    description = forms.CharField(
+        max_length=16_384,
+        required=False,
+        label="Description",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The receiver reads it before accepting.",
+    )
+    ends_at = LastDayField(required=False, label="Last day", help_text="In UTC. Access is open-ended without one.")
+
+    def __init__(self, *args: Any, data_sets: Iterable[DataSet], **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        field = self.fields["data_set"]
+        assert isinstance(field, ChosenId)  # noqa: S101 - tells the type checker what the class says above
+        field.offer([(d.pk, d.name) for d in data_sets], hint="Choose a data set")
 
 
 class TokenForm(forms.Form):

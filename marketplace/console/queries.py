@@ -12,8 +12,8 @@ from jobs.queries import list_deliveries, list_deliveries_of_publisher, list_eve
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.queries.storage import list_storage_connections
 from publishers.models import Asset, DataSet, Product, ProductState, PublishedRevision, Revision
-from subscriptions.models import Agreement
-from subscriptions.queries import list_subscribers, readable_revisions
+from subscriptions.models import DataGrant, Entitlement
+from subscriptions.queries import list_received_data_grants, list_subscribers, readable_revisions
 
 FAILED = (JobState.ERROR, JobState.TIMED_OUT)
 
@@ -32,9 +32,8 @@ def list_failed_deliveries(*, organization: Organization, since: datetime) -> Qu
 
 def list_failed_imports(*, organization: Organization, since: datetime) -> QuerySet[Job]:
     """Return the failed imports into revisions that are still drafts, newest first."""
-    return list_imports(organization=organization).filter(
-        state__in=FAILED, created_at__gte=since, revision__finalized_at=None
-    )
+    drafts = Revision.objects.filter(pk=OuterRef("revision_id"), finalized_at=None)
+    return list_imports(organization=organization).filter(Exists(drafts), state__in=FAILED, created_at__gte=since)
 
 
 def list_failing_connections(*, organization: Organization) -> QuerySet[StorageConnection]:
@@ -58,6 +57,12 @@ def list_draft_revisions(*, owner: Organization) -> QuerySet[Revision]:
         .select_related("data_set")
         .order_by("-updated_at", "-pk")
     )
+
+
+def list_shareable_data_sets(*, owner: Organization) -> QuerySet[DataSet]:
+    """Return the data sets of which a receiver would get something: those with a finalized revision, by name."""
+    finalized = Revision.objects.filter(data_set=OuterRef("pk"), finalized_at__isnull=False, revoked_at=None)
+    return DataSet.objects.owned_by(owner).filter(Exists(finalized)).order_by("name", "pk")
 
 
 def list_draft_products(*, owner: Organization) -> QuerySet[Product]:
@@ -89,7 +94,7 @@ def count_auto_exports_by_connection(*, organization: Organization) -> dict[str,
 class Beginnings:
     """Which first steps an organization has taken."""
 
-    has_subscribed: bool
+    has_access: bool
     has_connected: bool
     has_automated: bool
     has_received: bool
@@ -110,7 +115,7 @@ class Beginnings:
 def get_beginnings(*, organization: Organization) -> Beginnings:
     """Return which first steps an organization has taken, whether or not they still hold."""
     return Beginnings(
-        has_subscribed=Agreement.objects.filter(organization=organization).exists(),
+        has_access=Entitlement.objects.filter(organization=organization).exists(),
         has_connected=list_storage_connections(organization=organization).exists(),
         has_automated=list_event_actions(organization=organization).exists(),
         has_received=list_deliveries(organization=organization).filter(state=JobState.COMPLETED).exists(),
@@ -118,6 +123,12 @@ def get_beginnings(*, organization: Organization) -> Beginnings:
         has_finalized=Revision.objects.owned_by(organization).filter(finalized_at__isnull=False).exists(),
         has_listed=Product.objects.owned_by(organization).filter(published_at__isnull=False).exists(),
     )
+
+
+def list_waiting_data_grants(*, organization: Organization, at: datetime) -> QuerySet[DataGrant]:
+    """Return the data grants that an organization was given, has not accepted and still may, newest first."""
+    living = Q(ends_at=None) | Q(ends_at__gt=at)
+    return list_received_data_grants(receiver=organization).filter(living, accepted_at=None)
 
 
 # --- figures --------------------------------------------------------------------------------------------------------------
@@ -188,7 +199,11 @@ def last_deliveries_to(*, owner: Organization, organization_ids: Iterable[str]) 
     rows = (
         list_deliveries_of_publisher(owner=owner)
         .order_by()
-        .filter(organization__in=list(organization_ids), state=JobState.COMPLETED)
+        .filter(
+            organization__in=list(organization_ids),
+            state=JobState.COMPLETED,
+            published_data_set__product__isnull=False,
+        )
         .values_list("organization", "published_data_set__product")
         .annotate(at=Max("finished_at"))
     )

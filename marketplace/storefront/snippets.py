@@ -70,10 +70,16 @@ def _fill(template: str, data_set_id: str) -> str:
     return template.format(url=settings.PUBLIC_URL, region=settings.S3_REGION, data_set=data_set_id or PLACEHOLDER)
 
 
-def snippets(*, data_set_id: str = "") -> list[Snippet]:
-    """Return the snippets of a product page; data_set_id: the reader's entitled data set, empty before subscribing."""
+def snippets(*, data_set_id: str = "", holds_files: bool = True) -> list[Snippet]:
+    """Return the snippets of a page; data_set_id: the reader's entitled data set, empty before subscribing.
+
+    Without files there is nothing to export and there are no rows to read.
+    """
+    listing = Snippet("boto3", "boto3", "python", _fill(_BOTO3, data_set_id))
+    if not holds_files:
+        return [listing]
     return [
-        Snippet("boto3", "boto3", "python", _fill(_BOTO3, data_set_id)),
+        listing,
         Snippet("export", "Export to S3", "python", _fill(_BOTO3, data_set_id) + "\n" + _fill(_EXPORT, data_set_id)),
         Snippet("rows", "curl", "bash", _fill(_CURL, data_set_id)),
     ]

@@ -1,17 +1,20 @@
-"""Pages of data sets: the list, one with its revisions, create and describe."""
+"""Pages of data sets: the list, one with its revisions, create, describe and delete."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.core import scopes
-from marketplace.core.errors import DomainError
+from marketplace.core.errors import Conflict, DomainError
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse, status_of
-from publishers.forms import DataSetForm
+from publishers.forms import DataSetForm, NewDataSetForm
+from publishers.models import DataSet
 from publishers.operations import data_sets as operations
 from publishers.queries.data_sets import (
     get_owned_data_set,
@@ -44,25 +47,31 @@ def data_sets(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_page("publish:read")
 def data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
-    """Show a data set: its revisions as a timeline, and which products list it."""
-    found = get_owned_data_set(owner=request.organization, data_set_id=data_set_id)
+    """Show a data set: its revisions as a timeline, which products list it and who has it by a data grant."""
+    return _page(request, get_owned_data_set(owner=request.organization, data_set_id=data_set_id))
+
+
+def _page(request: MemberRequest, found: DataSet, *, status: int = 200, **more: Any) -> HttpResponse:
     page = Paginator(list_revisions(data_set=found), REVISIONS_PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     published = published_among(revision_ids=[revision.pk for revision in shown])
+    holders = list(list_holding_products(data_set=found))
     context = {
         "data_set": found,
         "page": page,
         "revisions": [(revision, published.get(revision.pk, 0)) for revision in shown],
-        "entries": list(list_holding_products(data_set=found)),
+        "entries": [entry for entry in holders if entry.product_id and not entry.closed_at],
+        "grant_count": sum(1 for entry in holders if not entry.product_id and not entry.closed_at),
+        "is_held": bool(holders),
         "can_change": "publish:write" in scopes.allowed(request.membership),
     }
-    return render(request, "publishers/data_set.html", context)
+    return render(request, "publishers/data_set.html", context | more, status=status)
 
 
 @member_page("publish:write")
 def data_set_create(request: MemberRequest) -> HttpResponse:
     """Create a data set."""
-    form = DataSetForm(request.POST or None)
+    form = NewDataSetForm(request.POST or None)
     status = 200
     if request.method == "POST":
         status = 422
@@ -98,3 +107,16 @@ def data_set_edit(request: MemberRequest, data_set_id: str) -> HttpResponse:
                 messages.success(request, "Saved.")
                 return redirect("data-set", data_set_id=found.pk)
     return render(request, "publishers/data_set_form.html", {"form": form, "data_set": found}, status=status)
+
+
+@require_POST
+@member_page("publish:write")
+def data_set_delete(request: MemberRequest, data_set_id: str) -> HttpResponse:
+    """Delete a data set that nothing holds, with its revisions."""
+    found = get_owned_data_set(owner=request.organization, data_set_id=data_set_id)
+    try:
+        operations.delete_data_set(data_set=found, actor=request.actor, at=timezone.now())
+    except Conflict as error:
+        return _page(request, found, status=status_of(error), refusal=error)
+    messages.success(request, f"{found.name} deleted.")
+    return redirect("data-sets")

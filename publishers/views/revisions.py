@@ -1,4 +1,4 @@
-"""Pages of revisions: a draft with its files and uploads, finalize, revoke."""
+"""Pages of revisions: a draft with its files and uploads, finalize, edit again, delete, revoke."""
 
 import json
 from typing import Any
@@ -11,13 +11,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from marketplace.core import audit, scopes, storage
-from marketplace.core.errors import DomainError
+from marketplace.core.errors import Conflict, DomainError
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse, status_of
 from publishers.forms import RevisionForm, RevokeForm
 from publishers.models import Revision, UploadState
 from publishers.operations import revisions as operations
 from publishers.operations import uploads
+from publishers.operations.files import require_file
 from publishers.queries.data_sets import (
     get_owned_asset,
     get_owned_data_set,
@@ -56,6 +57,9 @@ def _page(request: MemberRequest, found: Revision, *, status: int = 200, **more:
     sizes = list(assets.values_list("size_bytes", flat=True))
     checking = list(found.uploads.filter(state=UploadState.CHECKING).order_by("created_at"))
     open_uploads = found.uploads.filter(state=UploadState.OPEN).exists()
+    published = published_among(revision_ids=[found.pk]).get(found.pk, 0)
+    holders = [entry for entry in list_holding_products(data_set=found.data_set) if not entry.closed_at]
+    entries = [entry for entry in holders if entry.product is not None]
     context = {
         "revision": found,
         "data_set": found.data_set,
@@ -64,27 +68,31 @@ def _page(request: MemberRequest, found: Revision, *, status: int = 200, **more:
         "size_bytes": sum(sizes),
         "checking": checking,
         "failed": found.uploads.filter(state=UploadState.FAILED).order_by("-updated_at")[:FAILED_SHOWN],
-        "entries": list(list_holding_products(data_set=found.data_set)),
-        "published": published_among(revision_ids=[found.pk]).get(found.pk, 0),
-        "hindrance": _hindrance(len(sizes), bool(checking), open_uploads),
+        "entries": entries,
+        "reached_count": sum(1 for entry in entries if entry.product is not None and entry.product.published_at),
+        "grant_count": len(holders) - len(entries),
+        "published": published,
+        "can_reopen": found.is_finalized and not found.revoked_at and not published,
+        "can_delete": not published,
+        "hindrance": _hindrance(len(sizes), bool(checking), open_uploads, found.data_set.asset_noun),
         "can_change": "publish:write" in scopes.allowed(request.membership),
         "form": RevisionForm(initial={"comment": found.comment}),
         "revoke_form": RevokeForm(),
     }
     # Polls ask for the list of files; what can be resumed is read from the store only when the page is opened.
-    if not found.is_finalized and context["can_change"] and not request.htmx:  # type: ignore[attr-defined]
+    if not found.is_finalized and found.data_set.holds_files and context["can_change"] and not request.htmx:  # type: ignore[attr-defined]
         context["unfinished"] = json.dumps(uploads.unfinished(found))
     return render(request, "publishers/revision.html", context | more, status=status)
 
 
-def _hindrance(file_count: int, checking: bool, open_uploads: bool) -> str:
+def _hindrance(file_count: int, checking: bool, open_uploads: bool, noun: str) -> str:
     """Return why the draft cannot be finalized yet; empty when it can."""
     if checking:
         return "Files are being checked. Finalize when that is done."
     if open_uploads:
         return "An upload is not finished. Let it finish, or cancel it."
     if not file_count:
-        return "Add at least one file."
+        return f"Add at least one {noun}."
     return ""
 
 
@@ -116,8 +124,34 @@ def revision_finalize(request: MemberRequest, data_set_id: str, revision_id: str
         operations.finalize_revision(revision=found, actor=request.actor, at=timezone.now())
     except DomainError as error:
         return _page(request, found, status=status_of(error), refusal=error)
-    messages.success(request, "Finalized. Products that list the data set publish it now.")
+    messages.success(request, "Finalized. Products and data grants that hold the data set publish it now.")
     return redirect("revision", data_set_id=data_set_id, revision_id=revision_id)
+
+
+@require_POST
+@member_page("publish:write")
+def revision_reopen(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
+    """Make a finalized revision that nobody has yet a draft again."""
+    found = _get(request, data_set_id, revision_id)
+    try:
+        operations.reopen_revision(revision=found, actor=request.actor, at=timezone.now())
+    except Conflict as error:
+        return _page(request, found, status=status_of(error), refusal=error)
+    messages.success(request, "Opened again. Finalize it when it is right.")
+    return redirect("revision", data_set_id=data_set_id, revision_id=revision_id)
+
+
+@require_POST
+@member_page("publish:write")
+def revision_delete(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
+    """Delete a revision that is not published, with its files."""
+    found = _get(request, data_set_id, revision_id)
+    try:
+        operations.delete_revision(revision=found, actor=request.actor, at=timezone.now())
+    except Conflict as error:
+        return _page(request, found, status=status_of(error), refusal=error)
+    messages.success(request, f"Revision {found.pk[:8]} deleted.")
+    return redirect("data-set", data_set_id=data_set_id)
 
 
 @require_POST
@@ -146,6 +180,7 @@ def asset_download(request: MemberRequest, data_set_id: str, revision_id: str, a
     asset = get_owned_asset(
         owner=request.organization, data_set_id=data_set_id, revision_id=revision_id, asset_id=asset_id
     )
+    require_file(asset)
     audit.record("asset.downloaded", actor=request.actor, subject=asset)
     url = storage.public_vault().presign_get(asset.vault_key, filename=asset.name)
     response = HttpResponseRedirect(url)
@@ -162,9 +197,8 @@ def asset_delete(request: MemberRequest, data_set_id: str, revision_id: str, ass
         owner=request.organization, data_set_id=data_set_id, revision_id=revision_id, asset_id=asset_id
     )
     try:
-        vault_key = operations.remove_asset(asset=asset, actor=request.actor)
+        operations.remove_asset(asset=asset, actor=request.actor)
     except DomainError as error:
         return _page(request, asset.revision, status=status_of(error), refusal=error)
-    storage.vault().delete(vault_key)
     messages.success(request, f"{asset.name} deleted.")
     return redirect("revision", data_set_id=data_set_id, revision_id=revision_id)

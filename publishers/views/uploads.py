@@ -14,8 +14,9 @@ from marketplace.core.errors import Conflict, DomainError, Invalid
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import View, status_of
 from marketplace.core.storage import StorageFault
-from publishers.models import Revision, UploadState
+from publishers.models import AssetType, Revision, UploadState
 from publishers.operations import uploads as operations
+from publishers.operations.revisions import check_asset_type
 from publishers.queries.data_sets import get_owned_revision, get_upload
 
 
@@ -72,8 +73,10 @@ def _revision(request: MemberRequest, data_set_id: str, revision_id: str) -> Rev
 def uploads(request: MemberRequest, data_set_id: str, revision_id: str) -> dict[str, Any]:
     """Begin an upload, or find the one of the same file: {name, size, type, modified} -> {id, part_size, done}."""
     body = _body(request)
+    revision = _revision(request, data_set_id, revision_id)
+    check_asset_type(revision, AssetType.S3_SNAPSHOT)
     upload, done = operations.open_upload(
-        revision=_revision(request, data_set_id, revision_id),
+        revision=revision,
         user=request.user,
         name=_text(body, "name", 1024),
         size_bytes=_whole(body, "size"),

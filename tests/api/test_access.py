@@ -15,12 +15,16 @@ from jobs.models import Job
 from jobs.operations import event_actions, exports, imports
 from marketplace.console.api.authentication import ANY_MEMBER, PUBLIC
 from marketplace.core import scopes
-from marketplace.core.models import AccessKey, ApiToken, AuditRecord
+from marketplace.core.models import AccessKey, ApiToken, AuditRecord, Event, WebhookEndpoint
 from marketplace.core.operations.credentials import create_access_key
-from publishers.models import Product
+from marketplace.core.operations.webhooks import create_webhook
+from publishers.models import Product, Revision
 from publishers.operations.revisions import create_revision
+from subscriptions.models import DataGrant
+from tests import sources
 from tests.api.conftest import Program, token_of
 from tests.conftest import actor_of
+from tests.grants import give_data_grant
 
 pytestmark = pytest.mark.django_db
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -42,7 +46,7 @@ def operations() -> list[tuple[str, str, str]]:
 
 def test_every_operation_declares_a_known_scope_or_is_public():
     declared = operations()
-    assert len(declared) == 44
+    assert len(declared) == 71
     assert {scope for _, _, scope in declared} <= set(scopes.SCOPES) | {PUBLIC, ANY_MEMBER}
     assert [(m, p) for m, p, scope in declared if scope == PUBLIC] == [
         ("get", "/api/catalogue"),
@@ -90,7 +94,6 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
     )
     export = exports.create_export(
         organization=subscriber.organization,
-        data_set=data_set,
         published_data_set=entitled_data_set,
         revision=finalized_revision,
         connection=connection,
@@ -107,11 +110,19 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
         actor=actor_of(publisher),
         at=now,
     )
+    grant = give_data_grant(publisher, subscriber, data_set)
     token_of(subscriber)
     key, _ = create_access_key(membership=subscriber, name="Key", actor=actor_of(subscriber), at=now)
     token = ApiToken.objects.get(organization=subscriber.organization)
+    webhook, _ = create_webhook(
+        organization=subscriber.organization, url="https://example.org/hook", actor=actor_of(subscriber), at=now
+    )
     return [
         ("products/{}", product.pk),
+        ("data-sets/{}", data_set.pk),
+        ("data-grants/{}", grant.pk),
+        ("source-connections/{}", sources.unreachable_source(publisher).pk),
+        ("received-data-grants/{}", grant.pk),
         ("subscriptions/{}", agreement.pk),
         ("storage-connections/{}", connection.pk),
         ("auto-exports/{}", action.pk),
@@ -120,6 +131,7 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
         ("imports/{}", brought.pk),
         ("tokens/{}", token.pk),
         ("access-keys/{}", key.pk),
+        ("webhooks/{}", webhook.pk),
     ]
 
 
@@ -133,6 +145,8 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
             if path != base and not path.startswith(base + "/"):
                 continue
             body = {"is_enabled": False} if "auto-exports" in path and method == "patch" else None
+            if method == "patch" and "data-grants" in path:
+                body = {"ends_at": None}
             if method == "post" and path.endswith("data-sets"):
                 body = {"data_set_id": data_set.pk}
             if path.endswith("/logo"):
@@ -147,7 +161,7 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
                 shapes.append(str(problem).replace(there, MISSING))
             assert shapes[0] == shapes[1]
             asked += 1
-    assert asked == 22
+    assert asked == 41
     answer = program.client.put(
         f"/api/products/{product.pk}/logo",
         b"x",
@@ -157,8 +171,12 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
     assert answer.status_code == 404
     # nothing of all this moved anything
     assert Product.objects.get(pk=product.pk).state == "PUBLISHED"
+    assert DataGrant.objects.filter(accepted_at=None, deleted_at=None).count() == 1
+    assert Revision.objects.filter(finalized_at__isnull=False).count() == 1
     assert Job.objects.filter(state="WAITING").count() == 2
     assert AccessKey.objects.filter(revoked_at=None).count() == 1
+    assert WebhookEndpoint.objects.filter(disabled_at=None, previous_secret_until=None).count() == 1
+    assert Event.objects.filter(detail_type="Webhook Test").count() == 0
 
 
 def test_whoami_tells_organization_role_and_scopes(publisher, program_of):

@@ -127,7 +127,7 @@ def test_a_repetition_does_not_show_a_secret_again(publisher, program_of):
 def test_every_post_honours_the_key(publisher, program_of):
     program = program_of(publisher)
     posts = [path for method, path, _ in operations() if method == "post"]
-    assert len(posts) == 13
+    assert len(posts) == 23
     for path in posts:
         answer = program.call("POST", path, {}, Idempotency_Key="two words")
         assert answer.status_code == 422, path

@@ -18,7 +18,6 @@ def failed_deliveries(subscriber, entitled_data_set, connection, finalized_revis
     jobs = [
         exports.create_export(
             organization=subscriber.organization,
-            data_set=entitled_data_set.data_set,
             published_data_set=entitled_data_set,
             revision=finalized_revision,
             connection=connection,

@@ -20,7 +20,6 @@ def delivery(subscriber, entitled_data_set, connection, finalized_revision):
     """A delivery to the subscriber's bucket, not run yet."""
     job = exports.create_export(
         organization=subscriber.organization,
-        data_set=entitled_data_set.data_set,
         published_data_set=entitled_data_set,
         revision=finalized_revision,
         connection=connection,

@@ -37,7 +37,13 @@ PUBLISHER += [
     "/publish/subscribers",
     "/publish/deliveries",
     "/publish/deliveries/{delivery}",
+    "/publish/data-grants",
+    "/publish/data-grants/new",
+    "/publish/data-sets/{third}/revisions/{reopenable}",
+    "/publish/data-sets/{apis}",
+    "/publish/data-sets/{apis}/revisions/{apis_draft}",
 ]
+PUBLISHER += ["/sources", "/sources/new", "/sources/new?kind=catalogue"]
 SUBSCRIBER = ["/home", "/my-data", "/my-data/{entitled}", "/my-data/{entitled}/revisions/{revision}", "/deliveries"]
 SUBSCRIBER += ["/deliveries/{delivery}", "/deliveries/{failed}", "/deliveries?state=cancelled", "/auto-exports"]
 SUBSCRIBER += [
@@ -56,6 +62,7 @@ SUBSCRIBER += [
     "/accounts/password/change/",
 ]
 SUBSCRIBER += ["/organization/new", "/products/{other}/subscribe", "/nothing-here"]
+SUBSCRIBER += ["/my-data/{granted}", "/my-data/{granted}/revisions/{shared}"]
 NEWCOMER = [
     "/home",
     "/my-data",
@@ -67,6 +74,23 @@ NEWCOMER = [
     "/keys",
 ]
 NEWCOMER += ["/publish", "/publish/data-sets", "/publish/products", "/publish/subscribers", "/publish/deliveries"]
+NEWCOMER += ["/publish/data-grants", "/publish/data-grants/new", "/sources"]
+#: A database that works and a catalogue that fails: here none can be reached, so the rows are written as they would be.
+SOURCES = """
+from django.utils import timezone
+from marketplace.core.models import Organization, SourceConnection
+at = timezone.now()
+common = {{"organization": Organization.objects.get(account_id="{account_id}"), "proved_at": at}}
+SourceConnection.objects.create(
+    kind="POSTGRESQL", name="Warehouse, read replica", host="replica-2.warehouse.eu-central-1.example.org", port=5432,
+    database="harbour", username="exchange_reader", sslmode="verify-full", **common,
+)
+SourceConnection.objects.create(
+    kind="ICEBERG_REST", name="Lake", uri="https://catalog.example.org/api/catalog", warehouse="curated",
+    authentication="CLIENT_CREDENTIALS", client_id="exchange", failed_at=at,
+    failure="catalog.example.org refused the credentials (401). Check them, and what they may read.", **common,
+)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +121,29 @@ def world():
     subscriber.export_automatically(entitled, f"pages-{revision[:12]}")
     draft = publisher.dx.create_revision(DataSetId=data_set)["Id"]
     publisher.import_by_signed_url(data_set, draft, "calls/2026/november.csv", b"port,calls\nA,2\n")
+    EXCHANGE.manage("shell", "-c", SOURCES.format(account_id=publisher.credentials["account_id"]))
+    # shared by data grant: one that is accepted, one that waits; a revision that nobody has; a data set of APIs
+    second = publisher.create_data_set("Berths")
+    shared = publisher.dx.create_revision(DataSetId=second, Comment="All berths")["Id"]
+    publisher.import_by_signed_url(second, shared, "berths.csv", b"berth,depth\n1,12\n")
+    publisher.finalize(second, shared)
+    grant = {"receiver_account_id": subscriber.credentials["account_id"], "data_set_id": second}
+    pilot = publisher.call("POST", "/api/data-grants", json=grant | {"name": "Pilot", "description": "Until spring."})
+    granted = subscriber.call("POST", f"/api/received-data-grants/{pilot['id']}/accept")["data_set_id"]
+    publisher.call("POST", "/api/data-grants", json=grant | {"name": "Second pilot", "description": "The same again."})
+    third = publisher.create_data_set("Cranes")
+    reopenable = publisher.dx.create_revision(DataSetId=third)["Id"]
+    publisher.import_by_signed_url(third, reopenable, "cranes.csv", b"crane,lift\n1,80\n")
+    publisher.finalize(third, reopenable)
+    apis = publisher.dx.create_data_set(AssetType="API_GATEWAY_API", Name="Status", Description="Live.")["Id"]
+    apis_draft = publisher.dx.create_revision(DataSetId=apis)["Id"]
     ids = {
+        "granted": granted,
+        "shared": shared,
+        "third": third,
+        "reopenable": reopenable,
+        "apis": apis,
+        "apis_draft": apis_draft,
         "publisher": publisher.credentials["account_id"],
         "data_set": data_set,
         "revision": revision,

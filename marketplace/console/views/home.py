@@ -25,6 +25,7 @@ from marketplace.console.queries import (
     list_failing_connections,
     list_new_revisions,
     list_stranded_auto_exports,
+    list_waiting_data_grants,
     summarize_deliveries,
 )
 from marketplace.core import scopes
@@ -83,6 +84,10 @@ def _matters(organization: Organization, held: frozenset[str]) -> Iterable[Matte
             title = f"{count} deliveries of {newest.data_set_name} failed"
             url = f"{reverse('deliveries')}?state=failed"
         yield Matter("bad", "circle-x", title, newest.cause, url, "See why")
+    for grant in list_waiting_data_grants(organization=organization, at=timezone.now())[:EACH_KIND]:
+        title = f"{grant.sender.name} shares {grant.published_data_set.data_set.name} with you"
+        text = f"Data grant “{grant.name}” waits to be accepted."
+        yield Matter("run", "handshake", title, text, f"{reverse('my-data')}#grants", "Open")
     for connection in list_failing_connections(organization=organization)[:EACH_KIND]:
         title = f"{connection.name} cannot be written to"
         yield Matter("bad", "hard-drive", title, connection.failure, reverse("storage"), "Mend")
@@ -121,9 +126,9 @@ def subscriber_steps(begun: Beginnings) -> list[Step]:
     return _steps(
         [
             (
-                begun.has_subscribed,
+                begun.has_access,
                 "Subscribe to a product",
-                "Search the catalogue, read the terms, accept them.",
+                "Search the catalogue, read the terms, accept them. Or accept a data grant that somebody gave you.",
                 reverse("catalogue"),
                 "Browse the catalogue",
             ),
@@ -184,7 +189,7 @@ def publisher_steps(begun: Beginnings) -> list[Step]:
 def _figures(organization: Organization, begun: Beginnings) -> list[tuple[str, str]]:
     now = timezone.now()
     figures = []
-    if begun.has_subscribed:
+    if begun.has_access:
         received = summarize_deliveries(list_deliveries(organization=organization), since=now - PERIOD)
         actions = list_event_actions(organization=organization).filter(is_enabled=True)
         figures += [

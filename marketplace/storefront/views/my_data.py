@@ -1,4 +1,6 @@
-"""What an organization is entitled to: data sets, revisions, files; and ending a subscription."""
+"""What an organization is entitled to: data sets, revisions, files; accepting a data grant, ending a subscription."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -10,10 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.models import JobState
 from jobs.queries import latest_of_data_sets, list_deliveries, list_event_actions
 from marketplace.core import audit, scopes, storage
+from marketplace.core.errors import Conflict
 from marketplace.core.middleware import MemberRequest
-from marketplace.core.pages import member_page
+from marketplace.core.pages import member_page, status_of
 from marketplace.core.queries.storage import list_storage_connections
 from marketplace.storefront.snippets import auto_export_call, snippets
+from publishers.models import AssetType
+from publishers.operations.files import require_file
 from publishers.queries.data_sets import list_assets
 from publishers.queries.publications import first_assets
 from subscriptions import operations
@@ -22,9 +27,11 @@ from subscriptions.queries import (
     get_entitled_asset,
     get_entitled_data_set,
     get_entitled_revision,
+    get_received_data_grant,
     list_agreements,
     list_entitled_data_sets,
     list_entitled_revisions,
+    list_received_data_grants,
     list_revoked_revisions,
     living_agreement,
 )
@@ -33,15 +40,20 @@ DATA_SETS_PER_PAGE = 50
 REVISIONS_PER_PAGE = 20
 FILES_PER_REVISION = 3
 FILES_PER_PAGE = 100
+GRANTS_SHOWN = 50
 DELIVERIES_SHOWN = 10
 
 
 @require_safe
 @member_page("subscriptions:read")
 def my_data(request: MemberRequest) -> HttpResponse:
-    """List the entitled data sets with what is new, where it goes and what to do next."""
-    organization = request.organization
-    entitled = list_entitled_data_sets(organization=organization, at=timezone.now())
+    """List the entitled data sets with what is new, where it goes and what to do next; and what waits to be accepted."""
+    return _page(request)
+
+
+def _page(request: MemberRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    organization, now = request.organization, timezone.now()
+    entitled = list_entitled_data_sets(organization=organization, at=now)
     page = Paginator(entitled, DATA_SETS_PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     by_set: dict[str, list[object]] = {}
@@ -50,14 +62,20 @@ def my_data(request: MemberRequest) -> HttpResponse:
     latest = latest_of_data_sets(organization=organization, data_set_ids=[entry.pk for entry in shown])
     context = {
         "page": page,
+        "grants": [
+            grant
+            for grant in list_received_data_grants(receiver=organization).filter(accepted_at=None)[:GRANTS_SHOWN]
+            if not grant.has_ended(now)
+        ],
         "rows": [(entry, by_set.get(entry.pk, []), latest.get(entry.pk)) for entry in shown],
-        "agreements": list_agreements(organization=organization).filter(ended_at=None),
-        "ended": list_agreements(organization=organization).filter(ended_at__isnull=False)[:50],
+        "agreements": list(list_agreements(organization=organization).filter(ended_at=None)),
+        "ended": list(list_agreements(organization=organization).filter(ended_at__isnull=False)[:50]),
         "has_connections": list_storage_connections(organization=organization).exists(),
         "has_auto_exports": list_event_actions(organization=organization).exists(),
+        "has_files": entitled.filter(data_set__asset_type=AssetType.S3_SNAPSHOT).exists(),
         "can_change": "subscriptions:write" in scopes.allowed(request.membership),
     }
-    return render(request, "storefront/my_data.html", context)
+    return render(request, "storefront/my_data.html", context | more, status=status)
 
 
 @require_safe
@@ -90,10 +108,11 @@ def my_data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
         "deliveries": recent,
         "live": any(job.state == JobState.IN_PROGRESS for job in recent),
         "agreement": entry.product and living_agreement(organization=organization, product=entry.product),
+        "grant": None if entry.product else entry.data_grant,  # type: ignore[attr-defined]
         "entitled_with": list_entitled_data_sets(organization=organization, at=now).filter(
             product__isnull=False, product=entry.product
         ),
-        "snippets": snippets(data_set_id=entry.pk),
+        "snippets": snippets(data_set_id=entry.pk, holds_files=entry.data_set.holds_files),
         "auto_export_call": auto_export_call(data_set_id=entry.pk),
         "can_change": "subscriptions:write" in scopes.allowed(request.membership),
         "can_read": "data:read" in scopes.allowed(request.membership),
@@ -140,6 +159,7 @@ def my_asset_download(request: MemberRequest, data_set_id: str, revision_id: str
         asset_id=asset_id,
         at=timezone.now(),
     )
+    require_file(asset)
     audit.record(
         "asset.downloaded",
         actor=request.actor,
@@ -150,6 +170,21 @@ def my_asset_download(request: MemberRequest, data_set_id: str, revision_id: str
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+@require_POST
+@member_page("subscriptions:write")
+def data_grant_accept(request: MemberRequest, data_grant_id: str) -> HttpResponse:
+    """Accept a data grant: its data set is among the organization's own at once."""
+    grant = get_received_data_grant(receiver=request.organization, data_grant_id=data_grant_id)
+    try:
+        operations.accept_data_grant(
+            data_grant=grant, receiver=request.organization, actor=request.actor, at=timezone.now()
+        )
+    except Conflict as error:
+        return _page(request, status=status_of(error), refusal=error)
+    messages.success(request, f"Accepted. {grant.published_data_set.data_set.name} can be read now.")
+    return redirect("my-data-set", data_set_id=grant.published_data_set_id)
 
 
 @require_POST

@@ -1,5 +1,7 @@
 """A product's page, and subscribing to it."""
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -15,7 +17,7 @@ from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page
 from marketplace.storefront.forms import AcceptForm
 from marketplace.storefront.snippets import snippets
-from publishers.models import OfferVersion, Product, ProductState
+from publishers.models import AssetType, OfferVersion, Product, ProductState, PublishedDataSet
 from publishers.queries.products import current_offer_version, get_listed_product, list_product_data_sets
 from publishers.queries.publications import first_assets, list_publications, publication_figures
 from publishers.queries.shelves import list_products_of
@@ -45,6 +47,13 @@ def _dictionary(product: Product) -> list[dict[str, str]]:
     return rows
 
 
+def _ways(entries: Sequence[PublishedDataSet]) -> list[str]:
+    """Return how the data reaches a subscriber, in a few words."""
+    kinds = {entry.data_set.asset_type for entry in entries} or {AssetType.S3_SNAPSHOT.value}
+    files = ["S3 export, rows by token"] if AssetType.S3_SNAPSHOT in kinds else []
+    return files + [kind.label for kind in AssetType if kind in kinds and kind != AssetType.S3_SNAPSHOT]
+
+
 @require_safe
 def product(request: MemberRequest, product_id: str) -> HttpResponse:
     """Show everything a reader judges a product by; the owner sees a draft as others will."""
@@ -67,10 +76,15 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
         "agreement": agreement,
         "entries": entries,
         "figures": publication_figures(product=found),
+        "ways": _ways(entries),
         "dictionary": _dictionary(found),
         "revisions": [(p, files.get(p.revision_id, [])) for p in shown],
         "revision_page": page,
-        "snippets": snippets(data_set_id=entries[0].pk if agreement and entries else ""),
+        "only_files": all(entry.data_set.holds_files for entry in entries),
+        "snippets": snippets(
+            data_set_id=entries[0].pk if agreement and entries else "",
+            holds_files=entries[0].data_set.holds_files if entries else True,
+        ),
         "related": list_products_of(owner=found.owner).exclude(pk=found.pk)[:RELATED],
         "can_subscribe": request.membership is None or "subscriptions:write" in scopes.allowed(request.membership),
     }

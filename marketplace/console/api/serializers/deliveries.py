@@ -46,7 +46,10 @@ class AutoExport(serializers.Serializer[Any]):
     id = serializers.CharField()
     data_set_id = serializers.CharField(source="published_data_set_id")
     data_set_name = serializers.CharField(source="published_data_set.data_set.name")
-    product_id = serializers.CharField(source="published_data_set.product_id")
+    product_id = serializers.CharField(source="published_data_set.product_id", allow_null=True)
+    data_grant_id = serializers.CharField(
+        source="published_data_set.data_grant.pk", allow_null=True, help_text="In place of a product."
+    )
     storage_connection_id = serializers.CharField(source="connection_id")
     bucket = serializers.CharField(source="connection.bucket")
     key_pattern = serializers.CharField()
@@ -88,7 +91,7 @@ class DeliveryProgress(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=STATES)
     cause = serializers.CharField(help_text="Why it failed, in a sentence; empty when it did not.")
     data_set_id = serializers.SerializerMethodField(help_text="The id under which the subscriber reads it.")
-    data_set_name = serializers.CharField(source="data_set.name")
+    data_set_name = serializers.CharField(help_text="A word in its place when the data set was deleted since.")
     revision_id = serializers.CharField()
     objects_done = serializers.IntegerField()
     objects_total = serializers.IntegerField()
@@ -107,16 +110,21 @@ class Delivery(DeliveryProgress):
     """An export to a bucket of yours."""
 
     auto_export_id = serializers.CharField(source="event_action_id", allow_null=True)
-    storage_connection_id = serializers.CharField(source="connection_id")
-    bucket = serializers.CharField(source="connection.bucket")
-    key_pattern = serializers.CharField(source="request.key_pattern")
+    storage_connection_id = serializers.CharField(source="connection_id", allow_null=True)
+    bucket = serializers.CharField(source="connection.bucket", allow_null=True)
+    key_pattern = serializers.CharField(
+        source="request.key_pattern", allow_null=True, help_text="Null when each file was given a key of its own."
+    )
     run = serializers.IntegerField(help_text="1 for the first attempt, more after a retry.")
 
 
 class PublishedDelivery(DeliveryProgress):
     """An export of your data to a subscriber; where their bucket is remains theirs to know."""
 
-    product_id = serializers.CharField(source="published_data_set.product_id")
+    product_id = serializers.CharField(source="published_data_set.product_id", allow_null=True)
+    data_grant_id = serializers.CharField(
+        source="published_data_set.data_grant.pk", allow_null=True, help_text="In place of a product."
+    )
     subscriber = Party(source="organization")
 
 
@@ -152,7 +160,7 @@ class Import(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=STATES)
     cause = serializers.CharField(help_text="Why it failed, in a sentence; empty when it did not.")
     data_set_id = serializers.CharField()
-    data_set_name = serializers.CharField(source="data_set.name")
+    data_set_name = serializers.CharField(help_text="A word in its place when the data set was deleted since.")
     revision_id = serializers.CharField()
     source_url = serializers.SerializerMethodField(help_text="The URL without its query, which may hold a signature.")
     objects_done = serializers.IntegerField()
@@ -175,9 +183,28 @@ class ImportQuery(PageQuery):
 
 
 class NewImport(Strict):
-    """A file at a public https URL that becomes an asset of a draft revision."""
+    """What becomes assets of a draft revision: a file at a public https URL, or what lies in a bucket of yours."""
 
     data_set_id = Text(max_length=40)
     revision_id = Text(max_length=40)
-    url = Text(max_length=2000)
-    asset_name = Text(max_length=1024, required=False, default="", help_text="The last part of the URL when left out.")
+    url = Text(max_length=2000, required=False, default="")
+    asset_name = Text(
+        max_length=1024,
+        required=False,
+        default="",
+        help_text="With `url`: the last part of the URL when left out.",
+    )
+    storage_connection_id = Text(max_length=40, required=False, default="", help_text="The bucket, instead of `url`.")
+    prefix = Text(
+        max_length=1024,
+        required=False,
+        default="",
+        help_text="Of the bucket: everything below it, the whole bucket when left out, up to what a revision may hold.",
+    )
+    manifest_key = Text(
+        max_length=1024,
+        required=False,
+        default="",
+        help_text='Of the bucket: an object that names the objects, `{"entries": [{"url": "s3://bucket/key"}]}` or one key '
+        "or s3:// URL per line.",
+    )

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from marketplace.console.api.fields import Flag, Number, Strict, Text
 from marketplace.console.api.paging import PageQuery
 from marketplace.console.api.serializers.account import Party
-from publishers.models import Category, HistoryRule, ProductState
+from publishers.models import AssetType, Category, HistoryRule, ProductState
 from publishers.operations.products import TEXTS
 from publishers.queries.catalogue import SORTS
 
@@ -157,6 +157,7 @@ class CatalogueDataSet(serializers.Serializer[Any]):
     data_set_id = serializers.CharField(source="pk", help_text="The id under which subscribers read it.")
     name = serializers.CharField(source="data_set.name")
     description = serializers.CharField(source="data_set.description")
+    asset_type = serializers.ChoiceField(choices=AssetType.choices, source="data_set.asset_type")
     history_rule = serializers.ChoiceField(choices=RULES)
     history_count = serializers.IntegerField(allow_null=True)
     future_rule = serializers.BooleanField()

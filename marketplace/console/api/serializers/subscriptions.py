@@ -6,6 +6,9 @@ from rest_framework import serializers
 
 from marketplace.console.api.fields import Flag, Strict, Text
 from marketplace.console.api.serializers.account import Party
+from publishers.models import AssetType
+
+ASSET_TYPES = AssetType.choices
 
 
 class Subscription(serializers.Serializer[Any]):
@@ -35,9 +38,15 @@ class EntitlementShape(serializers.Serializer[Any]):
 
     data_set_id = serializers.CharField(source="published_data_set_id")
     name = serializers.CharField(source="published_data_set.data_set.name")
-    product_id = serializers.CharField(source="published_data_set.product_id")
-    product_name = serializers.CharField(source="published_data_set.product.name")
-    publisher = Party(source="published_data_set.product.owner")
-    subscription_id = serializers.CharField(source="agreement_id")
+    asset_type = serializers.ChoiceField(choices=ASSET_TYPES, source="published_data_set.data_set.asset_type")
+    product_id = serializers.CharField(
+        source="published_data_set.product_id", allow_null=True, help_text="Null when a data grant gives access."
+    )
+    product_name = serializers.CharField(source="published_data_set.product.name", allow_null=True)
+    publisher = Party(source="published_data_set.data_set.owner")
+    subscription_id = serializers.CharField(
+        source="agreement_id", allow_null=True, help_text="Null when a data grant gives access."
+    )
+    data_grant_id = serializers.CharField(allow_null=True, help_text="Null when a subscription gives access.")
     valid_from = serializers.DateTimeField()
     valid_until = serializers.DateTimeField(allow_null=True)

@@ -29,10 +29,10 @@ from marketplace.console.api.serializers.deliveries import (
     ReceiptLine,
 )
 from marketplace.core import scopes
-from marketplace.core.errors import NotFound
+from marketplace.core.errors import Invalid, NotFound
 from marketplace.core.queries.storage import get_storage_connection
 from publishers.models import PublishedDataSet
-from publishers.queries.data_sets import get_owned_data_set, get_owned_revision
+from publishers.queries.data_sets import get_owned_revision
 from subscriptions.queries import get_entitled_data_set, get_entitled_revision
 
 NEWEST_FIRST = ("-created_at", "-pk")
@@ -134,9 +134,7 @@ class ExportsView(ApiView):
         entry: PublishedDataSet | None = None
         try:
             entry = get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=caller.at)
-            data_set = entry.data_set
         except NotFound:
-            data_set = get_owned_data_set(owner=organization, data_set_id=data_set_id)
             revision = get_owned_revision(owner=organization, data_set_id=data_set_id, revision_id=revision_id)
             scopes.require(caller.scopes, "publish:write")
         else:
@@ -145,7 +143,6 @@ class ExportsView(ApiView):
             ).revision
         job = exports.create_export(
             organization=organization,
-            data_set=data_set,
             published_data_set=entry,
             revision=revision,
             connection=get_storage_connection(organization=organization, connection_id=body["storage_connection_id"]),
@@ -166,21 +163,32 @@ class ImportsView(ApiView):
 
     @operation("create_import", scope="publish:write", takes=NewImport, gives=Import, status=201)
     def post(self, caller: Caller, body: dict[str, Any]) -> Job:
-        """Import a file from a public https URL and start at once.
+        """Import a file from a public https URL, or any number of objects of a connected bucket, and start at once.
 
-        Imports from S3 and by signed upload are jobs of the AWS-shaped API (`POST /v1/jobs`).
+        Imports of single objects and by signed upload are jobs of the AWS-shaped API (`POST /v1/jobs`).
         """
         revision = get_owned_revision(
             owner=caller.organization, data_set_id=body["data_set_id"], revision_id=body["revision_id"]
         )
-        job = imports.create_import_from_url(
-            organization=caller.organization,
-            revision=revision,
-            url=body["url"],
-            name=body["asset_name"],
-            actor=caller.actor,
-            at=caller.at,
-        )
+        common: dict[str, Any] = {
+            "organization": caller.organization,
+            "revision": revision,
+            "actor": caller.actor,
+            "at": caller.at,
+        }
+        if bool(body["url"]) == bool(body["storage_connection_id"]):
+            raise Invalid("Give either url or storage_connection_id.", field="url")
+        if body["url"]:
+            job = imports.create_import_from_url(url=body["url"], name=body["asset_name"], **common)
+        else:
+            job = imports.create_import_from_listing(
+                connection=get_storage_connection(
+                    organization=caller.organization, connection_id=body["storage_connection_id"]
+                ),
+                prefix=body["prefix"],
+                manifest_key=body["manifest_key"],
+                **common,
+            )
         return lifecycle.start_job(job=job, actor=caller.actor, at=caller.at)
 
 

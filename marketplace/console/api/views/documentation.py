@@ -1,4 +1,4 @@
-"""The description of /api: for programs as OpenAPI, for people as pages."""
+"""The description of all APIs: for programs as OpenAPI, for people as pages."""
 
 from functools import cache
 
@@ -9,24 +9,11 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 
 from marketplace.console.api.problems import unknown_path
-from marketplace.console.api.reference import aws_operations, sections
+from marketplace.console.api.reference import aws_services, sections
 from marketplace.console.api.schema import DESCRIPTION, document
 
-AWS = "aws-data-exchange"
 _FIRST_CALL = """\
 curl "{url}/api/whoami" -H "Authorization: Bearer $TOKEN"
-"""
-_BOTO3 = """\
-import boto3
-
-exchange = boto3.client(
-    "dataexchange",
-    endpoint_url="{url}",
-    region_name="{region}",
-    aws_access_key_id="YOUR-ACCESS-KEY-ID",
-    aws_secret_access_key="YOUR-SECRET-ACCESS-KEY",
-)
-print(exchange.list_data_sets(Origin="ENTITLED")["DataSets"])
 """
 
 
@@ -51,7 +38,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 def _navigation(current: str) -> list[dict[str, object]]:
     entries = [("Overview", "")] + [(section.name, section.slug) for section in sections()]
-    entries.append(("AWS Data Exchange", AWS))
+    entries += [(service.title, service.slug) for service in aws_services()]
     return [{"label": label, "slug": slug, "is_current": slug == current} for label, slug in entries]
 
 
@@ -64,7 +51,7 @@ def docs(request: HttpRequest) -> HttpResponse:
         "introduction": DESCRIPTION,
         "base_url": settings.PUBLIC_URL,
         "first_call": _FIRST_CALL.format(url=settings.PUBLIC_URL).strip(),
-        "served": sum(operation.is_served for operation in aws_operations()),
+        "services": aws_services(),
     }
     return render(request, "console/api_docs.html", context)
 
@@ -72,13 +59,9 @@ def docs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def docs_section(request: HttpRequest, section: str) -> HttpResponse:
     """Show the operations below one heading with parameters, members, answers and a call to paste."""
-    if section == AWS:
-        context = {
-            "navigation": _navigation(AWS),
-            "operations": [operation for operation in aws_operations() if operation.is_served],
-            "others": [operation for operation in aws_operations() if not operation.is_served],
-            "example": _BOTO3.format(url=settings.PUBLIC_URL, region=settings.S3_REGION).strip(),
-        }
+    service = next((candidate for candidate in aws_services() if candidate.slug == section), None)
+    if service is not None:
+        context = {"navigation": _navigation(section), "service": service}
         return render(request, "console/api_docs_aws.html", context)
     found = next((candidate for candidate in sections() if candidate.slug == section), None)
     if found is None:

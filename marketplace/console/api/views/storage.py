@@ -20,6 +20,7 @@ from marketplace.core.models import StorageConnection
 from marketplace.core.operations import storage
 from marketplace.core.queries.storage import get_storage_connection, list_storage_connections
 from marketplace.core.storage import StorageFault
+from publishers.operations.files import require_files
 from subscriptions.queries import get_entitled_data_set
 
 
@@ -109,11 +110,11 @@ class AutoExportsView(ApiView):
         The bucket is tested first.
         """
         organization = caller.organization
+        entry = get_entitled_data_set(organization=organization, data_set_id=body["data_set_id"], at=caller.at)
+        require_files(entry.data_set)
         return event_actions.create_event_action(
             organization=organization,
-            published_data_set=get_entitled_data_set(
-                organization=organization, data_set_id=body["data_set_id"], at=caller.at
-            ),
+            published_data_set=entry,
             connection=get_storage_connection(organization=organization, connection_id=body["storage_connection_id"]),
             key_pattern=body["key_pattern"],
             actor=caller.actor,

@@ -67,7 +67,7 @@ class EntitlementsView(ApiView):
     def get(self, caller: Caller, query: dict[str, Any]) -> Page:
         """List the data sets that your organization may read now, newest first."""
         rows = active_entitlements(organization=caller.organization, at=caller.at).select_related(
-            "published_data_set__data_set", "published_data_set__product__owner"
+            "published_data_set__data_set__owner", "published_data_set__product"
         )
         return page_of(
             rows, order_by=("-valid_from", "pk"), query=query, binding=["entitlements", caller.organization.pk]
