@@ -249,9 +249,10 @@ def delete_data_grant(*, data_grant: DataGrant, actor: Actor, at: datetime) -> N
     """
     grant = _lock_data_grant(data_grant)
     entry = grant.published_data_set
-    audit.record("data_grant.deleted", actor=actor, subject=grant)
     if grant.accepted_at is None:
         lock_data_set(entry.data_set_id)  # nothing is published to it meanwhile
+    audit.record("data_grant.deleted", actor=actor, subject=grant)
+    if grant.accepted_at is None:
         grant.delete()
         entry.published_revisions.all().delete()
         entry.delete()

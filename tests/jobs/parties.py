@@ -44,7 +44,6 @@ def export(
     """Export one revision by hand, and let it run unless asked otherwise."""
     job = exports.create_export(
         organization=member.organization,
-        data_set=entry.data_set,
         published_data_set=entry,
         revision=revision,
         connection=connection,

@@ -290,7 +290,6 @@ def test_an_owner_exports_its_own_data_without_a_subscription(publisher, data_se
     destination = connect(publisher, bucket_name)
     job = exports.create_export(
         organization=publisher.organization,
-        data_set=data_set,
         published_data_set=None,
         revision=finalized_revision,
         connection=destination,
@@ -320,7 +319,6 @@ def test_a_job_starts_once_is_cancelled_only_before_and_retried_only_after_a_fai
     assert WorkItem.objects.filter(task="jobs.run_job").count() == 1
     waiting = exports.create_export(
         organization=subscriber.organization,
-        data_set=entitled_data_set.data_set,
         published_data_set=entitled_data_set,
         revision=revision,
         connection=connection,
