@@ -8,6 +8,7 @@ from marketplace.awsapi.errors import ApiError
 from marketplace.awsapi.registry import handler
 from marketplace.core import limits
 from marketplace.core.errors import Denied, Invalid, NotFound
+from marketplace.core.waiting import slow_call
 from publishers.models import Asset, AssetType
 from publishers.queries.data_sets import get_owned_data_set, get_owned_revision
 from publishers.shapes import Shape
@@ -76,15 +77,16 @@ def send_api_asset(
     if product_id:
         about["x-amzn-dataexchange-product-id"] = product_id
     try:
-        answer = proxy.call(
-            asset,
-            method=method.upper(),
-            path=path,
-            query=query_string_parameters or {},
-            headers=request_headers or {},
-            body=body,
-            about=about,
-        )
+        with slow_call():
+            answer = proxy.call(
+                asset,
+                method=method.upper(),
+                path=path,
+                query=query_string_parameters or {},
+                headers=request_headers or {},
+                body=body,
+                about=about,
+            )
     except proxy.UpstreamTimedOut as failure:
         raise ApiError("GatewayTimeoutException", str(failure), 504) from None
     except proxy.UpstreamFailed as failure:

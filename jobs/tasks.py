@@ -13,6 +13,7 @@ from jobs.operations import (
     event_actions,
     exports,
     imports,
+    left_overs,
     lifecycle,
     tag_policies,
 )
@@ -70,3 +71,9 @@ def announce_auto_export(*, job_id: str, **_: object) -> None:
         pk=job_id
     )
     events.announce_auto_export(job=job)
+
+
+@work.task("jobs.remove_left_overs")
+def remove_left_overs(**_: object) -> None:
+    """Remove what jobs have left in the vault."""
+    left_overs.remove_left_overs(at=timezone.now())

@@ -12,19 +12,16 @@ from typing import Any
 from urllib.parse import urljoin
 
 from django.db import transaction
-from django.utils import timezone
 
-from jobs.models import Job, JobState, JobType, Transfer
-from jobs.operations import lifecycle
+from jobs.models import Job, JobType
+from jobs.operations import describing
 from jobs.operations.imports import asset_id_of, check_md5, create_import, incoming
 from marketplace.core import crypto, egress, storage, work
 from marketplace.core.actors import Actor
-from marketplace.core.errors import DomainError, Invalid
+from marketplace.core.errors import Invalid
 from marketplace.core.models import Organization
 from marketplace.core.operations.tags import check_tags
-from marketplace.core.storage import StorageFault
 from publishers.models import Asset, AssetType, Revision
-from publishers.operations import revisions
 
 LARGEST_SPECIFICATION = 5 * 1024 * 1024
 
@@ -117,23 +114,22 @@ def read_specification(content: bytes) -> tuple[dict[str, Any], str]:
 
 def run_import_of_api(*, job: Job) -> None:
     """Check the uploaded document and add the asset. Harmless to run again. Raises TemporaryFailure."""
-    if job.state != JobState.IN_PROGRESS:
-        return
-    transfer = Transfer.objects.get(job=job, job_created_at=job.created_at, number=0)
-    try:
-        asset = Asset.objects.filter(pk=asset_id_of(job, 0)).first() or _add(job)
-    except StorageFault as fault:
-        raise work.TemporaryFailure(str(fault)) from fault
-    except DomainError as error:
-        lifecycle.fail_transfer(job=job, transfer=transfer, reason=error.message, at=timezone.now(), is_final=True)
-        lifecycle.finish_job(job=job, at=timezone.now(), errors=[lifecycle.error_of(error)])
-        return
-    lifecycle.record_transfer(job=job, transfer=transfer, at=timezone.now(), asset=asset, verified_by="checksum")
-    lifecycle.finish_job(job=job, at=timezone.now())
-    storage.vault().delete(incoming(job))
+    key = _specification_key(job)
+    describing.run(job=job, describe=lambda _: _describe(job, key))
+    asset = Asset.objects.filter(pk=asset_id_of(job, 0)).first()
+    if asset is None or asset.details["SpecificationKey"] != key:  # it was refused, or another run was faster
+        storage.vault().delete(key)
+    if asset is not None:
+        storage.vault().delete(incoming(job))
 
 
-def _add(job: Job) -> Asset:
+def _specification_key(job: Job) -> str:
+    """Return where this run keeps the document; the fence keeps runs apart."""
+    lease = work.current_lease()
+    return f"specifications/{asset_id_of(job, 0)}-{lease.fence if lease is not None else 0}"
+
+
+def _describe(job: Job, key: str) -> dict[str, Any]:
     vault, put, request = storage.vault(), incoming(job), job.request
     info = vault.find(put)
     if info is None:
@@ -144,9 +140,6 @@ def _add(job: Job) -> Asset:
     if base64.b64encode(_md5(content)).decode() != request["md5"]:
         raise Invalid("The document does not match ApiSpecificationMd5Hash.")
     _, upstream = read_specification(content)
-    asset = Asset(id=asset_id_of(job, 0), revision=job.living_revision)
-    lease = work.current_lease()
-    key = f"specifications/{asset.pk}-{lease.fence if lease is not None else 0}"
     vault.write(key, iter([content]), content_type="application/json", size_bytes=len(content))
     details: dict[str, Any] = {
         "ApiGatewayApiAsset": {
@@ -161,23 +154,9 @@ def _add(job: Job) -> Asset:
     }
     if "sealed_api_key" in request:
         api_key = crypto.unseal(base64.b64decode(request["sealed_api_key"]), **_job_place(job))
+        asset = Asset(id=asset_id_of(job, 0), revision=job.living_revision)
         details["SealedApiKey"] = base64.b64encode(crypto.seal(api_key, **key_place(asset))).decode()
-    try:
-        added = revisions.add_described_asset(
-            revision=job.living_revision,
-            asset_id=asset.pk,
-            name=request["api_name"],
-            details=details,
-            tags=request["asset_tags"],
-            actor=Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id),
-            at=timezone.now(),
-        )
-    except DomainError:
-        vault.delete(key)
-        raise
-    if added.details["SpecificationKey"] != key:  # another run was faster
-        vault.delete(key)
-    return added
+    return details
 
 
 def _md5(content: bytes) -> bytes:

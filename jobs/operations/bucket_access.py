@@ -8,19 +8,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from jobs.models import Job, JobState, JobType, Transfer
-from jobs.operations import lifecycle
+from jobs.models import Job, JobType, Transfer
+from jobs.operations import describing
 from jobs.operations.imports import asset_id_of, create_import
-from marketplace.core import storage, work
+from marketplace.core import storage
 from marketplace.core.actors import Actor
-from marketplace.core.errors import DomainError, Invalid, NotFound
+from marketplace.core.errors import Invalid, NotFound
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.tags import check_tags
-from marketplace.core.storage import Bucket, StorageFault
-from publishers.models import Asset, AssetType, Revision
-from publishers.operations import revisions
+from marketplace.core.storage import Bucket
+from publishers.models import AssetType, Revision
 
 MOST_PLACES = 5
 
@@ -48,7 +46,7 @@ def create_bucket_access(
         raise Invalid(f"Name at most {MOST_PLACES} prefixes and keys together, or none for the whole bucket.")
     if len(set(places)) != len(places) or any(not 1 <= len(place.encode()) <= 1024 for place in places):
         raise Invalid("Each prefix and each key has 1 to 1,024 bytes and is named once.")
-    return create_import(
+    job = create_import(
         organization=organization,
         revision=revision,
         kind=JobType.CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET,
@@ -65,45 +63,27 @@ def create_bucket_access(
         at=at,
         asset_type=AssetType.S3_DATA_ACCESS,
     )
+    # Source: AWS Data Exchange user guide: assets of this type are named by their id.
+    Transfer.objects.filter(job=job, job_created_at=job.created_at).update(name=f"s3-data-access-{asset_id_of(job, 0)}")
+    return job
 
 
 def run_bucket_access(*, job: Job) -> None:
     """Show that everything named can be read, and add the asset. Harmless to run again. Raises TemporaryFailure."""
-    if job.state != JobState.IN_PROGRESS:
-        return
-    transfer = Transfer.objects.get(job=job, job_created_at=job.created_at, number=0)
-    try:
-        asset = Asset.objects.filter(pk=asset_id_of(job, 0)).first() or _add(job)
-    except StorageFault as fault:
-        if fault.is_temporary:
-            raise work.TemporaryFailure(str(fault)) from fault
-        is_missing = fault.cause in {"no_object", "no_bucket"}
-        error = {"code": lifecycle.NOT_FOUND if is_missing else lifecycle.ACCESS_DENIED, "message": str(fault)}
-        _fail(job, transfer, error)
-    except DomainError as refusal:
-        _fail(job, transfer, lifecycle.error_of(refusal))
-    else:
-        lifecycle.record_transfer(job=job, transfer=transfer, at=timezone.now(), asset=asset)
-        lifecycle.finish_job(job=job, at=timezone.now())
+    describing.run(job=job, describe=lambda _: _describe(job))
 
 
-def _fail(job: Job, transfer: Transfer, error: dict[str, Any]) -> None:
-    lifecycle.fail_transfer(job=job, transfer=transfer, reason=error["message"], at=timezone.now(), is_final=True)
-    lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
-
-
-def _add(job: Job) -> Asset:
+def _describe(job: Job) -> dict[str, Any]:
     request, asset_id = job.request, asset_id_of(job, 0)
     connection = StorageConnection.objects.filter(pk=request["connection_id"], removed_at=None).first()
     if connection is None:
         raise NotFound("STORAGE_CONNECTION", request["bucket"], "The storage connection was removed.")
     _check_readable(storage.bucket_of(connection), request["key_prefixes"], request["keys"])
+    point = f"arn:aws:s3:{settings.S3_REGION}:{job.organization.account_id}:accesspoint/dx-{asset_id}"
     access: dict[str, Any] = {
         "Bucket": request["bucket"],
         "S3AccessPointAlias": f"dx-{asset_id}-s3alias",
-        "S3AccessPointArn": (
-            f"arn:aws:s3:{settings.S3_REGION}:{job.organization.account_id}:accesspoint/dx-{asset_id}"
-        ),
+        "S3AccessPointArn": point,
     }
     if request["key_prefixes"]:
         access["KeyPrefixes"] = request["key_prefixes"]
@@ -111,15 +91,7 @@ def _add(job: Job) -> Asset:
         access["Keys"] = request["keys"]
     if request["kms_key_arns"]:
         access["KmsKeysToGrant"] = [{"KmsKeyArn": arn} for arn in request["kms_key_arns"]]
-    return revisions.add_described_asset(
-        revision=job.living_revision,
-        asset_id=asset_id,
-        name=f"s3-data-access-{asset_id}",
-        details={"S3DataAccessAsset": access, "ConnectionId": connection.pk},
-        tags=request["asset_tags"],
-        actor=Actor(kind="system", user_id=job.created_by_id, organization_id=job.organization_id),
-        at=timezone.now(),
-    )
+    return {"S3DataAccessAsset": access, "ConnectionId": connection.pk}
 
 
 def _check_readable(bucket: Bucket, prefixes: list[str], keys: list[str]) -> None:

@@ -12,17 +12,23 @@ from marketplace.core import work
 from marketplace.core.actors import Actor
 from marketplace.core.errors import DomainError
 from marketplace.core.sources import SourceFault
+from marketplace.core.storage import StorageFault
 from publishers.models import Asset
 from publishers.operations import revisions
 
-#: cause of a SourceFault -> code of the job's error
-_CODES = {"missing": lifecycle.NOT_FOUND, "unauthorized": lifecycle.ACCESS_DENIED}
+#: cause of a SourceFault or StorageFault -> code of the job's error
+_CODES = {
+    "missing": lifecycle.NOT_FOUND,
+    "no_bucket": lifecycle.NOT_FOUND,
+    "no_object": lifecycle.NOT_FOUND,
+    "unauthorized": lifecycle.ACCESS_DENIED,
+}
 
 
 def run(*, job: Job, describe: Callable[[Transfer], dict[str, Any]]) -> None:
     """Make an asset of each source that is still pending. Harmless to run again.
 
-    describe: looks at the source and returns the details of its asset; raises SourceFault or DomainError.
+    describe: looks at the source and returns the details of its asset; raises SourceFault, StorageFault or DomainError.
     Raises TemporaryFailure when a source may answer later; anything final ends the job.
     """
     if job.state != JobState.IN_PROGRESS:
@@ -38,7 +44,7 @@ def run(*, job: Job, describe: Callable[[Transfer], dict[str, Any]]) -> None:
         )
         try:
             asset = _asset(job, transfer, describe)
-        except SourceFault as fault:
+        except (SourceFault, StorageFault) as fault:
             if fault.is_temporary:
                 later = str(fault)
                 lifecycle.fail_transfer(job=job, transfer=transfer, reason=later, at=timezone.now(), is_final=False)

@@ -326,6 +326,7 @@ SCHEDULE: dict[str, int] = {
     "core.prepare_partitions": 86_400,
     "core.forget_old_rows": 3_600,
     "publishers.abort_stale_uploads": 3_600,
+    "jobs.remove_left_overs": 86_400,
     "publishers.forget_change_sets": 86_400,
 }
 WORKER_NAME = env.text("ENTREPOT_WORKER_NAME", "")

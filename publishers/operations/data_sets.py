@@ -81,6 +81,8 @@ def delete_data_set(*, data_set: DataSet, actor: Actor, at: datetime) -> None:
     holder = data_set.published_data_sets.select_related("product").first()
     if holder is not None:
         message = f"This data set is in {holder.origin}. Take it out first; what was published once is kept."
+        if holder.closed_at is not None:
+            message = "This data set was shared by a data grant that was accepted: what was published once is kept."
         raise DataSetInUse("DATA_SET", data_set.pk, message)
     locked = list(data_set.revisions.select_for_update().order_by("pk"))  # before the audit row, as whoever changes one
     audit.record("data_set.deleted", actor=actor, subject=data_set, at=at, detail={"name": data_set.name})

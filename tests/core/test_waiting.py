@@ -122,3 +122,14 @@ def test_no_connection_is_held_while_it_sleeps():
         cursor.execute("SELECT 1")
     assert wait_until(is_done, seconds="30") is True
     assert seen == [False, True, True]
+
+
+def test_one_slow_call_at_a_time_and_a_wait_gives_way_to_it():
+    with waiting.slow_call():
+        with pytest.raises(waiting.TooManySlowCalls), waiting.slow_call():
+            pass
+        asked = []
+        assert waiting.wait_until(lambda: asked.append(1) or False, seconds="30") is False
+        assert len(asked) == 1
+    with waiting.slow_call():
+        pass

@@ -169,10 +169,10 @@ def test_a_document_that_is_refused_ends_the_job_and_leaves_no_asset(draft, publ
 
 def test_a_document_that_never_came_or_is_another_ends_the_job(draft, publisher):
     job = run(create_api_job(draft, publisher), publisher)
-    assert job.cause.startswith("No document was put to ApiSpecificationUploadUrl.")
+    assert "No document was put to ApiSpecificationUploadUrl." in job.cause
     job = create_api_job(draft, publisher)
     storage.vault().put(imports.incoming(job), document("https://smuggled.example.org"))
-    assert run(job, publisher).cause == "The document does not match ApiSpecificationMd5Hash."
+    assert run(job, publisher).cause.endswith("The document does not match ApiSpecificationMd5Hash.")
     url, _ = imports.signed_url(create_api_job(draft, publisher), at=timezone.now())
     assert (
         requests.put(url, data=b"another", headers={"Content-MD5": md5_of(b"another")}, timeout=10).status_code >= 400

@@ -1,10 +1,14 @@
 """The AWS-shaped API as a reader sees it: what is entitled is shown as its own, read-only, and nothing else is shown."""
 
+from datetime import timedelta
+
 import pytest
 import requests
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from publishers.models import Asset
+from publishers.models import Asset, DataSet
 from publishers.operations import data_sets, revisions
 from subscriptions.operations import end_agreement
 from tests.callers import Caller
@@ -273,3 +277,31 @@ def test_either_reading_scope_reads(subscriber, entitled_data_set, scope):
         403,
         "AccessDenied",
     )
+
+
+def test_a_page_of_data_sets_takes_as_many_statements_as_a_short_one(publisher):
+    caller, now = Caller(publisher), timezone.now()
+
+    def make(count):
+        DataSet.objects.bulk_create(
+            DataSet(owner=publisher.organization, name=f"{n}", description="x", created_at=now - timedelta(seconds=n))
+            for n in range(count)
+        )
+
+    def pages():
+        counts, token = [], None
+        while True:
+            more = {"NextToken": token} if token else {}
+            with CaptureQueriesContext(connection) as statements:
+                page = caller.ok("ListDataSets", MaxResults=200, **more)
+            counts.append((len(page["DataSets"]), len(statements)))
+            token = page.get("NextToken")
+            if token is None:
+                return counts
+
+    make(3)
+    caller.ok("ListDataSets")  # the first use of a token is noted
+    ((few, statements),) = pages()
+    make(500)
+    assert few == 3
+    assert pages() == [(200, statements), (200, statements), (103, statements)]
