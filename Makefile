@@ -7,7 +7,7 @@ STATE ?= .state
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
-.PHONY: up install test lint bench clean install-dev browser lock
+.PHONY: up install test lint bench docs clean install-dev browser javascript lock
 
 up: install ## start Entrepot with demo data at http://127.0.0.1:$(PORT)
 	$(BIN)/python manage.py up --state $(STATE) --port $(PORT) --demo
@@ -38,7 +38,15 @@ browser: ## find Chromium, or install it where that is permitted
 	    $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else echo "No Chromium here, and no right to install it."; [ -z "$$CI" ]; fi; }
 
-test: install-dev browser ## run all tests against real parts
+CLIENTS := tests/clients/javascript
+
+javascript: install-dev ## install the JavaScript clients of the tests, where the registry can be reached
+	@[ -e $(CLIENTS)/node_modules/.done -a ! $(CLIENTS)/package-lock.json -nt $(CLIENTS)/node_modules/.done ] || { \
+	  $(BIN)/python -m tests.clients.node npm --prefix $(CLIENTS) ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 >/dev/null \
+	    && touch $(CLIENTS)/node_modules/.done \
+	    || echo "The JavaScript clients could not be installed; their test will be skipped."; }
+
+test: install-dev browser javascript ## run all tests against real parts
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: install-dev ## style, types, layers, migrations, deployment checks
@@ -54,6 +62,10 @@ bench: install-dev ## measure against named peers in the same run
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.large_file
 	$(BIN)/python -m bench.many_large_files
+	$(BIN)/python -m bench.aws_api
+
+docs: install ## write docs/openapi.json and the tables of docs/api.md anew
+	env -i PATH="$$PATH" DJANGO_SETTINGS_MODULE=marketplace.settings.check $(BIN)/python -W ignore manage.py write_api_docs
 
 lock: ## rewrite the locks after a change of pyproject.toml; needs uv
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt

@@ -23,7 +23,7 @@ DEBUG = False
 #: SendApiAsset has a host of its own, as its model says: `api-fulfill.` before ours
 ALLOWED_HOSTS = [_public.hostname or "", f"api-fulfill.{_public.hostname}", *env.words("ALLOWED_HOSTS")]
 if INSECURE_TRANSPORT:
-    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "api-fulfill.localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- branding --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The OpenAPI description of /api: made from the operations themselves, extended by what all of them share."""
+"""The OpenAPI description: /api from its operations, the AWS-shaped APIs from their service models."""
 
 from functools import cache
 from inspect import getdoc
@@ -11,6 +11,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
+from marketplace.awsapi import idempotency, openapi, registry
+from marketplace.awsapi.scopes import OPERATION_SCOPES
+from marketplace.awsapi.service import MODELS, load_service, read_model
+from marketplace.console.api import data_schema
 from marketplace.console.api.authentication import ANY_MEMBER, PUBLIC
 from marketplace.core import scopes
 
@@ -19,21 +23,31 @@ TAGS: dict[str, str] = {
     "Account": "Who the credentials belong to, and what they may do.",
     "Catalogue": "What is on offer. Anybody may read it.",
     "Subscriptions": "Accept an offer, and see what your organization may read because of it.",
+    "Data grants": "Share a data set directly with one organization, or accept what was shared with you.",
     "Storage connections": "Buckets of your own that the exchange delivers to and imports from.",
     "Auto-exports": "Deliver each new revision of an entitled data set to a bucket.",
     "Deliveries": "Exports, their progress, and the receipt of every object; also as the publisher sees them.",
     "Products": "What you publish: pages, terms, data sets, and whether they are in the catalogue.",
+    "Data sets": "Take back and delete what nobody has yet. The rest of data sets is on the AWS-shaped API.",
+    "Events": "What your organization is told: revisions, deliveries, data grants and publishers' notices, for 90 days.",
+    "Webhooks": "Have events sent to an address of yours, signed as Standard Webhooks says, and send them again.",
+    "Source connections": "Databases and lake catalogues of your own whose tables you publish without copying them.",
     "Imports": "Bring a file from a URL into a draft revision.",
     "Credentials": "API tokens and access keys of your organization.",
+    data_schema.TAG: "Rows and files of the data sets that you are entitled to.",
 }
 DESCRIPTION = """\
-The marketplace's own API: catalogue, products, subscriptions, storage connections, auto-exports, deliveries and credentials.
+The marketplace's own API: catalogue, products, subscriptions, storage connections, auto-exports, deliveries, events,
+webhooks and credentials.
 
 **Data sets, revisions, assets and jobs** are on the AWS-shaped API of the same host (`/v1/data-sets`, `/v1/jobs`, …): use
-any AWS SDK with `endpoint_url`. Rows and files of entitled data are below `/data`.
+any AWS SDK with `endpoint_url`, or plain HTTP by the description here, which is made from the service model. Rows and
+files of entitled data are below `/data`.
 
 **Credentials.** `Authorization: Bearer ent…`, or a Signature Version 4 with an access key (service `dataexchange`). Each
 operation names the scope that it needs.
+
+The three paragraphs below are about `/api`; the AWS-shaped operations keep AWS's own rules of paging, refusal and retry.
 
 **Lists** answer `{"items": […], "next_cursor": …}`; ask with `?limit=` (1 to 200) and `?cursor=` until `next_cursor` is null.
 A cursor works for 24 hours and only for the question that it came from.
@@ -135,7 +149,9 @@ class MachineScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
                 "type": "apiKey",
                 "in": "header",
                 "name": "Authorization",
-                "description": "AWS Signature Version 4 with an access key; service `dataexchange`.",
+                "description": "AWS Signature Version 4 with an access key; service `dataexchange`, or the signing name of "
+                "the API that is called.",
+                "x-amazon-apigateway-authtype": "awsSigv4",
             },
         ]
 
@@ -162,7 +178,40 @@ def add_frame(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     result["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
     result["servers"] = [{"url": settings.PUBLIC_URL}]
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    openapi.merge(result, data_schema.described())
+    for name in described_services():
+        part = openapi.describe(
+            load_service(name),
+            read_model(*MODELS[name]),
+            scopes=OPERATION_SCOPES[name],
+            served=registry.served(name),
+            repeatable=repeatable(name),
+            beyond=beyond(name),
+        )
+        openapi.merge(result, part)
     return result
+
+
+def repeatable(service: str) -> frozenset[str]:
+    """Return the operations of a service that take an Idempotency-Key."""
+    headers = {idempotency.HEADER.lower(): "key"}
+    operations = load_service(service).operations.values()
+    return frozenset(o.name for o in operations if idempotency.key_of(o, headers=headers, body=b"") is not None)
+
+
+def beyond(service: str) -> dict[str, str]:
+    """Return what handlers say in their docstrings that they offer beyond AWS, by operation."""
+    found = {}
+    for operation in load_service(service).operations.values():
+        text = getdoc(registry.find(operation)) or ""
+        if text.startswith("Beyond AWS"):
+            found[operation.name] = " ".join(text.split())
+    return found
+
+
+def described_services() -> list[str]:
+    """Return the names of the services whose operations have paths of their own, which OpenAPI can describe."""
+    return [name for name in MODELS if load_service(name).protocol == "rest-json"]
 
 
 @cache
