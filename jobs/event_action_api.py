@@ -17,13 +17,24 @@ from publishers.queries.data_sets import get_owned_data_set
 from subscriptions.queries import get_entitled_data_set
 
 
+class BucketNotConnected(Invalid):
+    """The exchange has no right to the bucket: to AWS, the bucket's policy says nothing about it."""
+
+    exception_cause = "InsufficientS3BucketPolicy"
+
+
 def _destination(context: ApiContext, action: dict[str, Any]) -> dict[str, Any]:
     export = action.get("ExportRevisionToS3")
     if export is None:
         raise Invalid("Give Action.ExportRevisionToS3.", field="Action")
     destination = export["RevisionDestination"]
+    bucket = destination["Bucket"]
+    try:
+        connection = get_storage_connection_by_bucket(organization=context.organization, bucket=bucket)
+    except NotFound as error:
+        raise BucketNotConnected(error.message, field="Bucket") from None
     return {
-        "connection": get_storage_connection_by_bucket(organization=context.organization, bucket=destination["Bucket"]),
+        "connection": connection,
         "key_pattern": destination.get("KeyPattern", ""),
         "encryption": encryption_of(export),
     }

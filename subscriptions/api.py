@@ -1,4 +1,7 @@
-"""Handlers of the AWS Data Exchange API for data sets, revisions and assets: one's own, and those one is entitled to."""
+"""Handlers of the AWS Data Exchange API for data sets, revisions and assets: one's own, and those one is entitled to.
+
+A publisher is shown what others get of its data sets as they see it, with the id of the source besides.
+"""
 
 from typing import Any
 
@@ -16,12 +19,7 @@ from publishers.shapes import Shape
 from subscriptions import data_grant_api, notification_api  # noqa: F401 - register their handlers
 from subscriptions import shapes as entitled_shapes
 from subscriptions.doors import own_asset, own_data_set, own_revision
-from subscriptions.queries import (
-    get_entitled_data_set,
-    get_visible_revision,
-    list_entitled_data_sets,
-    visible_revisions,
-)
+from subscriptions.queries import get_shown_data_set, get_shown_revision, list_entitled_data_sets, shown_revisions
 
 NEWEST_FIRST = ("-created_at", "-pk")
 
@@ -32,7 +30,7 @@ def get_data_set(context: ApiContext, *, data_set_id: str) -> Shape:
     try:
         row = get_owned_data_set(owner=context.organization, data_set_id=data_set_id)
     except NotFound:
-        entitled = get_entitled_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
+        entitled = get_shown_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
         return entitled_shapes.entitled_data_set(context, entitled)
     return shapes.data_set(context, row, tags=True)
 
@@ -85,7 +83,7 @@ def get_revision(context: ApiContext, *, data_set_id: str, revision_id: str) -> 
     try:
         row = get_owned_revision(owner=context.organization, data_set_id=data_set_id, revision_id=revision_id)
     except NotFound:
-        publication = get_visible_revision(
+        publication = get_shown_revision(
             organization=context.organization, data_set_id=data_set_id, revision_id=revision_id, at=context.now
         )
         return entitled_shapes.entitled_revision(context, publication)
@@ -100,11 +98,13 @@ def list_data_set_revisions(
     try:
         data_set = get_owned_data_set(owner=context.organization, data_set_id=data_set_id)
     except NotFound:
-        get_entitled_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
-        found = visible_revisions(organization=context.organization, at=context.now)
-        published, token = page(
-            found.filter(published_data_set_id=data_set_id), order_by=("-published_at", "-pk"), **paging
-        )
+        entitled: dict[str, Any] = {
+            "organization": context.organization,
+            "data_set_id": data_set_id,
+            "at": context.now,
+        }
+        get_shown_data_set(**entitled)
+        published, token = page(shown_revisions(**entitled), order_by=("-published_at", "-pk"), **paging)
         return {"Revisions": [entitled_shapes.entitled_revision(context, row) for row in published], "NextToken": token}
     owned, token = page(Revision.objects.filter(data_set=data_set), order_by=NEWEST_FIRST, **paging)
     return {"Revisions": [shapes.revision(context, row) for row in owned], "NextToken": token}
@@ -156,8 +156,10 @@ def get_asset(context: ApiContext, *, data_set_id: str, revision_id: str, asset_
         row = get_owned_asset(
             owner=context.organization, data_set_id=data_set_id, revision_id=revision_id, asset_id=asset_id
         )
-    except NotFound:
-        publication = get_visible_revision(
+    except NotFound as missing:
+        if missing.resource_type == "ASSET":
+            raise
+        publication = get_shown_revision(
             organization=context.organization, data_set_id=data_set_id, revision_id=revision_id, at=context.now
         )
         assets = Asset.objects.select_related("revision__data_set").filter(revision=publication.revision_id)
@@ -182,7 +184,7 @@ def list_revision_assets(
         get_owned_revision(owner=context.organization, data_set_id=data_set_id, revision_id=revision_id)
     except NotFound:
         owned = False
-        get_visible_revision(
+        get_shown_revision(
             organization=context.organization, data_set_id=data_set_id, revision_id=revision_id, at=context.now
         )
     rows, token = page(

@@ -4,7 +4,7 @@ from marketplace.awsapi.context import ApiContext
 from marketplace.core.errors import Denied, NotFound
 from publishers.models import Asset, DataSet, Revision
 from publishers.queries.data_sets import get_owned_asset, get_owned_data_set, get_owned_revision
-from subscriptions.queries import get_entitled_data_set
+from subscriptions.queries import get_shown_data_set
 
 
 class EntitledIsReadOnly(Denied):
@@ -13,7 +13,7 @@ class EntitledIsReadOnly(Denied):
 
 def _refuse_entitled(context: ApiContext, data_set_id: str) -> None:
     try:
-        get_entitled_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
+        get_shown_data_set(organization=context.organization, data_set_id=data_set_id, at=context.now)
     except NotFound:
         return
     raise EntitledIsReadOnly(resource_type="DATA_SET", resource_id=data_set_id)

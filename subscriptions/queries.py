@@ -79,6 +79,19 @@ def get_entitled_data_set(*, organization: Organization, data_set_id: str, at: d
         raise NotFound("DATA_SET", data_set_id) from None
 
 
+def get_shown_data_set(*, organization: Organization, data_set_id: str, at: datetime) -> PublishedDataSet:
+    """Return an entitled data set, or what others get of one's own: its publisher sees what they see. Raises NotFound."""
+    try:
+        return get_entitled_data_set(organization=organization, data_set_id=data_set_id, at=at)
+    except NotFound:
+        is_given = Q(product__published_at__isnull=False) | Q(data_grant__accepted_at__isnull=False)
+        own = PublishedDataSet.objects.filter(is_given, pk=data_set_id, data_set__owner=organization)
+        found = own.select_related("data_set", "data_grant").first()
+        if found is None:
+            raise
+        return found
+
+
 def list_entitled_revisions(
     *, organization: Organization, data_set_id: str, at: datetime, newest_first: bool = True
 ) -> QuerySet[PublishedRevision]:
@@ -111,6 +124,27 @@ def get_visible_revision(
         published_data_set_id=data_set_id, revision_id=revision_id
     )
     publication = found.first()
+    if publication is None:
+        raise NotFound("REVISION", revision_id)
+    return publication
+
+
+def shown_revisions(*, organization: Organization, data_set_id: str, at: datetime) -> QuerySet[PublishedRevision]:
+    """Return what was published of a data set that `get_shown_data_set` returns, revoked revisions included."""
+    entitled = active_entitlements(organization=organization, at=at).filter(published_data_set=data_set_id)
+    is_shown = Q(published_data_set__data_set__owner=organization) | Q(
+        published_data_set__in=entitled.values("published_data_set")
+    )
+    found = PublishedRevision.objects.filter(is_shown, published_data_set_id=data_set_id, published_at__lte=at)
+    return found.select_related("revision__data_set", "published_data_set__data_set__owner")
+
+
+def get_shown_revision(
+    *, organization: Organization, data_set_id: str, revision_id: str, at: datetime
+) -> PublishedRevision:
+    """Return a revision as readers see it, to one of them or to its publisher. Raises NotFound."""
+    found = shown_revisions(organization=organization, data_set_id=data_set_id, at=at)
+    publication = found.filter(revision_id=revision_id).first()
     if publication is None:
         raise NotFound("REVISION", revision_id)
     return publication

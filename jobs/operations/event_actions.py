@@ -51,7 +51,7 @@ def create_event_action(
     """
     pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_EVENT_ACTIONS)
     try:
-        prove_storage_connection(connection=connection, at=at)
+        prove_storage_connection(connection=connection, at=at, leave_object=True)
     except StorageFault as fault:
         raise DestinationRefused(fault) from fault
     with transaction.atomic():
@@ -96,7 +96,7 @@ def update_event_action(
     """
     pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_EVENT_ACTIONS)
     try:
-        prove_storage_connection(connection=connection, at=at)
+        prove_storage_connection(connection=connection, at=at, leave_object=True)
     except StorageFault as fault:
         raise DestinationRefused(fault) from fault
     with transaction.atomic():

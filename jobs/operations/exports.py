@@ -22,7 +22,7 @@ from marketplace.core.errors import Invalid, LimitExceeded, NotFound
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.operations.storage import prove_storage_connection
 from marketplace.core.storage import Bucket, StorageFault
-from publishers.models import Asset, PublishedDataSet, Revision
+from publishers.models import Asset, PublishedDataSet, PublishedRevision, Revision
 from publishers.operations.files import require_files
 from subscriptions.queries import may_read
 
@@ -226,13 +226,22 @@ def plan(*, job: Job) -> None:
     """Write one transfer per asset, and the totals. Raises KeysCollide; nothing is written then."""
     pattern = job.request["key_pattern"]
     revision = job.living_revision
+    created_at = _created_at(job, revision)
     entries: list[tuple[Asset, StorageConnection | None, str]] = []
     for asset in Asset.objects.filter(revision=revision).order_by("name", "pk").iterator(chunk_size=2000):
         key = key_patterns.render(
-            pattern, asset_id=asset.pk, asset_name=asset.name, revision_id=revision.pk, created_at=revision.created_at
+            pattern, asset_id=asset.pk, asset_name=asset.name, revision_id=revision.pk, created_at=created_at
         )
         entries.append((asset, None, key))
     _plan(job, entries)
+
+
+def _created_at(job: Job, revision: Revision) -> datetime:
+    """Return the CreatedAt that the exporter is shown: an entitled revision begins with its publication."""
+    if job.published_data_set_id is None:
+        return revision.created_at
+    publications = PublishedRevision.objects.filter(published_data_set=job.published_data_set_id, revision=revision)
+    return publications.get().published_at
 
 
 def _plan(job: Job, entries: list[tuple[Asset, StorageConnection | None, str]]) -> None:
@@ -356,7 +365,9 @@ def _destinations(job: Job) -> dict[str | None, _Destination] | None:
             _end_with_fault(job, StorageFault("removed", message))
             return None
         try:
-            prove_storage_connection(connection=connection, at=timezone.now())
+            # What the auto-export left there to show itself stays.
+            is_automatic = job.event_action_id is not None
+            prove_storage_connection(connection=connection, at=timezone.now(), leave_object=is_automatic)
         except StorageFault as fault:
             if fault.is_temporary:
                 raise work.TemporaryFailure(str(fault)) from fault

@@ -85,7 +85,7 @@ def example_key(pattern: str, publication: PublishedRevision | None) -> tuple[st
             asset_id=asset.pk if asset else "0123456789abcdef0123456789abcdef",
             asset_name=asset.name if asset else "data.csv",
             revision_id=publication.revision_id if publication else "fedcba9876543210fedcba9876543210",
-            created_at=publication.revision.created_at if publication else timezone.now(),
+            created_at=publication.published_at if publication else timezone.now(),
         ),
         "",
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketplace.awsapi.router import Match
+from marketplace.awsapi.service import Operation
 
 _OWN_HEADERS = frozenset(
     {
@@ -30,6 +31,15 @@ _OWN_HEADERS = frozenset(
     }
 )
 _OWN_PREFIXES = ("x-amz-", "x-amzn-", "x-forwarded-", "amz-sdk-")
+_METHOD = "x-amzn-dataexchange-http-method"
+
+
+def only_reads(operation: Operation, headers: Mapping[str, str]) -> bool:
+    """Return True for a call that reads from the publisher's API: SDKs send it as a POST that names another verb.
+
+    The header is among those that must be signed, so that nobody makes a change pass for a read.
+    """
+    return bool(operation.host_prefix) and headers.get(_METHOD, "").upper() in {"GET", "HEAD"}
 
 
 def complete(members: dict[str, Any], *, match: Match, method: str, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def _call(request: HttpRequest, match: Match, request_id: str) -> serializer.Wir
     service = load_service(operation.service)
     body = _body(request)
     now = timezone.now()
-    credentials = authenticate(request, services={service.signing_name}, at=now, only_reads=not operation.is_mutation)
+    only_reads = not operation.is_mutation or proxied.only_reads(operation, request.headers)
+    credentials = authenticate(request, services={service.signing_name}, at=now, only_reads=only_reads)
     try:
         scopes.require_scope(operation, credentials.scopes)
         handler = registry.find(operation)
@@ -135,6 +136,9 @@ def _call(request: HttpRequest, match: Match, request_id: str) -> serializer.Wir
 
 def _body(request: HttpRequest) -> bytes:
     declared = request.META.get("CONTENT_LENGTH") or "0"
+    if declared == "0" and request.headers.get("Transfer-Encoding"):
+        # It would be read as empty, and an update with no members changes nothing and succeeds.
+        raise errors.validation_error("Send the body with a Content-Length. Chunked bodies are not read.")
     too_big = f"The request body must not be longer than {LARGEST_BODY} bytes."
     if not declared.isdigit() or int(declared) > LARGEST_BODY:
         raise errors.validation_error(too_big, status=413)

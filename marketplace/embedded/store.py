@@ -15,8 +15,10 @@ from marketplace.embedded.part import Part, StartFailed
 from marketplace.embedded.ports import GRPC_OFFSET, HOST, STORE_PORTS
 from marketplace.embedded.state import MEDIA_BUCKET, REGION, VAULT_BUCKET, StateDirectory
 
-#: SeaweedFS grows a bucket by seven volumes at once; small ones let two buckets fit on a small disk.
+#: The store makes as many volumes as the disk could hold, and no more: small ones, two instead of seven for each new bucket.
+#: With 73 GB free, seven ended at 80 buckets; writes are as fast with two.
 VOLUME_SIZE_LIMIT_MB = 128
+VOLUMES_AT_ONCE = 2
 PROBE_KEY = ".probe"
 
 
@@ -60,7 +62,12 @@ def part(state: StateDirectory, origins: list[str]) -> Part:
         directory=directory,
         # Its configuration files would otherwise be looked for in the home directory of whoever starts us.
         # Objects that are asked to be encrypted at rest (SSE-S3) are, under this key.
-        environment=state.environment("store", HOME=str(directory), WEED_S3_SSE_KEY=state.passwords["s3_encryption"]),
+        environment=state.environment(
+            "store",
+            HOME=str(directory),
+            WEED_S3_SSE_KEY=state.passwords["s3_encryption"],
+            WEED_MASTER_VOLUME_GROWTH_COPY_1=str(VOLUMES_AT_ONCE),
+        ),
         stop_timeout_s=17,  # it takes 15 s
     )
 

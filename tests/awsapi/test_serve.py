@@ -292,6 +292,13 @@ def test_a_bad_body_is_a_validation_error(live_server: Any, bearer: dict[str, st
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (status, "ValidationException")
 
 
+def test_a_chunked_body_is_refused_and_not_taken_for_an_empty_one(live_server: Any, bearer: dict[str, str]) -> None:
+    path = f"{live_server.url}/v1/data-sets/{ID}"
+    answer = requests.patch(path, headers=bearer, data=iter([b'{"Name":', b'"n"}']), timeout=30)
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationException")
+    assert "Content-Length" in answer.json()["Message"]
+
+
 def signed_post(url: str, key: tuple[AccessKey, str], body: bytes) -> dict[str, str]:
     request = AWSRequest(method="POST", url=url, data=body)
     SigV4Auth(Credentials(key[0].access_key_id, key[1]), "dataexchange", settings.S3_REGION).add_auth(request)

@@ -9,6 +9,7 @@ from django.test import Client
 
 from dataapi import cache, jail, readers, tables, views
 from marketplace.core import storage
+from marketplace.core.waiting import long_wait
 from publishers.models import Asset
 from tests.dataapi.conftest import Program
 
@@ -68,7 +69,7 @@ def test_a_caller_who_waited_long_enough_is_told_when_to_come_back_and_finds_it_
 def test_only_one_request_of_a_process_waits_long(publish, subscriber, program, monkeypatch):
     path = publish("numbers.csv", b"n\n1\n")
     monkeypatch.setattr(views, "SHORT_WAIT_S", 0.2)
-    with cache._locked(cache.key_of(asset_at(path))), views._long_wait:
+    with cache._locked(cache.key_of(asset_at(path))), long_wait():
         started = time.monotonic()
         assert Program.get(program, f"{path}/rows").status_code == 503
         assert time.monotonic() - started < 3

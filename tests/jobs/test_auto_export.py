@@ -6,14 +6,16 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from jobs import key_patterns
 from jobs.models import EventAction, Job
 from jobs.operations import event_actions
 from jobs.operations.event_actions import AutoExportExists, DestinationRefused
 from jobs.tasks import start_auto_exports
-from marketplace.core import work
+from marketplace.core import storage, work
+from marketplace.core.actors import SYSTEM
 from marketplace.core.errors import LimitExceeded
 from marketplace.core.models import AuditRecord, StorageConnection
-from publishers.models import PublishedRevision
+from publishers.models import PublishedRevision, Revision
 from publishers.operations import products, revisions
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer, end_agreement
@@ -48,6 +50,25 @@ def test_the_next_revision_arrives_with_a_receipt(subscriber, entitled_data_set,
     )
     assert contents(connection) == {f"in/{name}": body for name, body in FILES.items()}
     assert [(t.key, t.state) for t in receipts(job)] == [(f"in/{name}", "DONE") for name in sorted(FILES)]
+
+
+def test_the_test_object_stays_as_on_aws(subscriber, entitled_data_set, connection, make_revision):
+    auto_export(subscriber, entitled_data_set, connection)
+    left = f"_ADX-TEST-ACCOUNTID#{subscriber.organization.account_id}"
+    bucket = storage.bucket_of(connection)
+    assert (bucket.list_keys(), bucket.head(left).size_bytes) == ([left], 0)
+    make_revision({"a.csv": b"1"})
+    assert sorted(bucket.list_keys()) == [left, "a.csv"]
+
+
+def test_created_at_in_keys_is_what_the_subscriber_is_shown(subscriber, entitled_data_set, connection, make_revision):
+    auto_export(subscriber, entitled_data_set, connection, "${Revision.CreatedAt}/${Asset.Name}")
+    revision = make_revision({"a.csv": b"1"}, finalize=False)
+    Revision.objects.filter(pk=revision.pk).update(created_at=revision.created_at - timedelta(days=3))
+    revisions.finalize_revision(revision=revision, actor=SYSTEM, at=timezone.now())
+    work.run_due()
+    publication = PublishedRevision.objects.get(published_data_set=entitled_data_set, revision=revision)
+    assert contents(connection) == {f"{key_patterns.timestamp(publication.published_at)}/a.csv": b"1"}
 
 
 def test_earlier_revisions_are_not_sent(subscriber, entitled_data_set, connection, finalized_revision):

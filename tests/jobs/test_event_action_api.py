@@ -118,6 +118,9 @@ def test_a_bucket_without_the_right_is_named_as_the_cause_and_nothing_is_stored(
     StorageConnection.objects.filter(pk=connection.pk).update(access_key_id="NOBODY")
     refused = reader.call("CreateEventAction", Event=event(entitled_data_set.pk), Action=action(connection.bucket))
     assert (refused.status, refused.error, refused.body.get("ExceptionCause")) == (400, "Validation", "S3AccessDenied")
+    refused = reader.call("CreateEventAction", Event=event(entitled_data_set.pk), Action=action("not-connected"))
+    cause = refused.body.get("ExceptionCause")
+    assert (refused.status, refused.error, cause) == (400, "Validation", "InsufficientS3BucketPolicy")
     assert not EventAction.objects.exists()
 
 

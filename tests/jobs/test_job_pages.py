@@ -9,6 +9,7 @@ from marketplace.core import storage, work
 from marketplace.core.models import Role
 from tests.conftest import connect
 from tests.console.pages import member_with, sign_in
+from tests.jobs.parties import contents
 from tests.webserver import WebServer, plain
 
 
@@ -28,7 +29,7 @@ def test_an_auto_export_is_set_up_paused_resumed_and_deleted(
     client.post(f"/auto-exports/{action.pk}/resume")
     make_revision({"second.csv": b"x\n2\n"})
     work.run_due()
-    assert storage.bucket_of(connection).list_keys() == ["in/second.csv"]
+    assert list(contents(connection)) == ["in/second.csv"]
     assert "Completed" in client.get("/auto-exports").content.decode()
     client.post(f"/auto-exports/{action.pk}/delete")
     assert "No auto-export yet" in client.get("/auto-exports").content.decode()

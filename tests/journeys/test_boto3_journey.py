@@ -43,8 +43,10 @@ def test_a_revision_reaches_the_subscribers_bucket_and_is_read_by_token(exchange
     # the publisher sees the same receipt
     theirs = publisher.call("GET", f"/api/published-deliveries/{delivery['id']}/receipt")["items"]
     assert [(o["key"], o["sha256"]) for o in theirs] == [(key, sha256)]
-    # the first revision was published before the auto-export was set up
-    assert [o["Key"] for o in subscriber.s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+    # the first revision was published before the auto-export was set up; the test object says that it was
+    test_object = f"_ADX-TEST-ACCOUNTID#{subscriber.credentials['account_id']}"
+    there = {o["Key"] for o in subscriber.s3.list_objects_v2(Bucket=bucket)["Contents"]}
+    assert there == {key, test_object}
 
     (asset,) = subscriber.dx.list_revision_assets(DataSetId=entitled, RevisionId=second)["Assets"]
     expected = list(csv.DictReader(io.StringIO(content.decode())))

@@ -62,7 +62,7 @@ def deliver_under_faults(parties, exchange, fault) -> None:
     assert sorted(line["key"] for line in receipt) == [f"{revision}/{key}" for key in keys]
     assert all(line["sha256"] and line["etag"] and line["finished_at"] for line in receipt)
     assert delivery["objects_done"] == delivery["objects_total"] == OBJECTS
-    there = subscriber.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    there = subscriber.s3.list_objects_v2(Bucket=bucket, Prefix=f"{revision}/")["Contents"]
     assert sorted(o["Key"] for o in there) == [f"{revision}/{key}" for key in keys]
     for line in random.Random(7).sample(receipt, 20):
         assert subscriber.sha256_of(bucket, line["key"]) == line["sha256"]

@@ -135,6 +135,36 @@ def test_the_owners_tags_are_shown_to_the_owner_alone(subscriber, publisher, ent
         assert "secret" not in str(answer)
 
 
+def test_a_publisher_sees_what_its_readers_see_and_which_source_it_has(
+    publisher, subscriber, entitled_data_set, finalized_revision
+):
+    owner, reader = Caller(publisher), Caller(subscriber)
+    asset = finalized_revision.assets.get()
+    source, ids = finalized_revision.data_set_id, {"DataSetId": entitled_data_set.pk}
+    revision = ids | {"RevisionId": finalized_revision.pk}
+    assert owner.ok("GetDataSet", **ids) == reader.ok("GetDataSet", **ids) | {"SourceId": source}
+    seen = reader.ok("GetRevision", **revision) | {"SourceId": finalized_revision.pk}
+    assert owner.ok("GetRevision", **revision) == seen
+    assert owner.ok("ListDataSetRevisions", **ids)["Revisions"] == [seen]
+    for operation, members in (("ListRevisionAssets", revision), ("GetAsset", revision | {"AssetId": asset.pk})):
+        assert owner.ok(operation, **members) == reader.ok(operation, **members)
+    assert owner.ok("ListDataSets", Origin="ENTITLED")["DataSets"] == []
+    for operation, members in (
+        ("UpdateDataSet", ids | {"Name": "x"}),
+        ("DeleteRevision", revision),
+        ("UpdateAsset", revision | {"AssetId": asset.pk, "Name": "x"}),
+    ):
+        assert owner.refused(operation, **members) == (403, "AccessDenied")
+
+
+def test_an_asset_that_is_missing_is_named_as_an_asset(publisher, subscriber, entitled_data_set, finalized_revision):
+    for member, data_set_id in ((publisher, finalized_revision.data_set_id), (subscriber, entitled_data_set.pk)):
+        refused = Caller(member).call(
+            "GetAsset", DataSetId=data_set_id, RevisionId=finalized_revision.pk, AssetId=MISSING
+        )
+        assert (refused.status, refused.body["ResourceType"], refused.body["ResourceId"]) == (404, "ASSET", MISSING)
+
+
 def test_what_is_missing_and_what_is_foreign_look_alike(
     stranger, subscriber, entitled_data_set, finalized_revision, make_revision
 ):

@@ -22,16 +22,18 @@ class StorageNotProved(Invalid):
     """The test write failed; the message is the store's reason in a sentence."""
 
 
-def write_test_object(connection: StorageConnection) -> None:
-    """Write and delete `_ADX-TEST-ACCOUNTID#` with the organization's own key. Raises StorageFault.
+def write_test_object(connection: StorageConnection, *, leave_it: bool = False) -> None:
+    """Write `_ADX-TEST-ACCOUNTID#` with the organization's own key, and delete it again. Raises StorageFault.
 
+    leave_it: the object stays, which is how AWS shows that an automatic export was set up.
     Source: AWS Data Exchange user guide, automatic export: the test object's name.
     """
     bucket = storage.bucket_of(connection)
     bucket.check_exists()
     key = f"_ADX-TEST-ACCOUNTID#{connection.organization.account_id}"
     bucket.put(key, b"", content_type="text/plain")
-    bucket.delete(key)
+    if not leave_it:
+        bucket.delete(key)
 
 
 def create_storage_connection(
@@ -96,10 +98,13 @@ def create_storage_connection(
     return connection
 
 
-def prove_storage_connection(*, connection: StorageConnection, at: datetime) -> None:
-    """Test a connection again and record the outcome. Raises StorageFault after recording it."""
+def prove_storage_connection(*, connection: StorageConnection, at: datetime, leave_object: bool = False) -> None:
+    """Test a connection again and record the outcome. Raises StorageFault after recording it.
+
+    leave_object: see `write_test_object`.
+    """
     try:
-        write_test_object(connection)
+        write_test_object(connection, leave_it=leave_object)
     except StorageFault as fault:
         StorageConnection.objects.filter(pk=connection.pk).update(failed_at=at, failure=str(fault)[:500])
         raise
