@@ -68,6 +68,7 @@ def create_event_action(
         organization=organization,
         published_data_set=entry,
         tags=tags,
+        may_repeat=True,
         actor=context.actor,
         at=context.now,
         **_destination(context, action),

@@ -71,11 +71,6 @@ class EventAction(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["published_data_set", "connection", "key_pattern"],
-                condition=Q(deleted_at=None),
-                name="auto_export_once",
-            ),
             CheckConstraint(condition=Q(encryption__in=Encryption.values), name="auto_export_encryption_known"),
         ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from jobs.models import FINAL_STATES, EventAction, Job, JobState, JobType
+from jobs.models import FINAL_STATES, EventAction, Job, JobType
 from jobs.operations import data_shares, exports, imports, tag_policies
 from jobs.queries import assets_of_import
 from marketplace.awsapi.context import ApiContext
@@ -72,8 +72,8 @@ def _import_from_s3(context: ApiContext, row: Job) -> Shape:
 
 def _import_from_signed_url(context: ApiContext, row: Job) -> Shape:
     shape = _target(row) | {"AssetName": row.request["name"], "Md5Hash": row.request["md5"]}
-    if row.state == JobState.WAITING:
-        url, expires_at = imports.signed_url(row, at=context.now)
+    url, expires_at = imports.signed_url(row, at=context.now)
+    if context.now < expires_at:
         shape |= {"SignedUrl": url, "SignedUrlExpiresAt": expires_at}
     return shape
 

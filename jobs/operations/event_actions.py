@@ -43,8 +43,11 @@ def create_event_action(
     at: datetime,
     encryption: str = Encryption.NONE,
     tags: dict[str, str] | None = None,
+    may_repeat: bool = False,
 ) -> EventAction:
     """Deliver each future revision of an entitled data set to a bucket. The bucket is tested first.
+
+    may_repeat: a second one of the same bucket and pattern is wanted, as AWS allows; people make one by mistake only.
 
     Raises KeyPatternRefused, DestinationRefused, AutoExportExists, and LimitExceeded "Auto export event actions per data
     set" or "Event actions per account"; nothing is stored then.
@@ -63,20 +66,19 @@ def create_event_action(
         ):
             if count >= settings.QUOTAS[name]:
                 raise LimitExceeded(name, settings.QUOTAS[name])
-        try:
-            with transaction.atomic():
-                action = EventAction.objects.create(
-                    organization=organization,
-                    published_data_set=published_data_set,
-                    connection=connection,
-                    key_pattern=pattern,
-                    encryption=encryption,
-                    tags=check_tags(tags),
-                    created_at=at,
-                    updated_at=at,
-                )
-        except IntegrityError:
-            raise AutoExportExists("EVENT_ACTION", published_data_set.pk) from None
+        same = living.filter(published_data_set=published_data_set, connection=connection, key_pattern=pattern)
+        if not may_repeat and same.exists():
+            raise AutoExportExists("EVENT_ACTION", published_data_set.pk)
+        action = EventAction.objects.create(
+            organization=organization,
+            published_data_set=published_data_set,
+            connection=connection,
+            key_pattern=pattern,
+            encryption=encryption,
+            tags=check_tags(tags),
+            created_at=at,
+            updated_at=at,
+        )
         audit.record("auto_export.created", actor=actor, subject=action, detail={"key_pattern": pattern})
     return action
 
@@ -92,7 +94,7 @@ def update_event_action(
 ) -> EventAction:
     """Send future revisions elsewhere; the data set stays. The bucket is tested first.
 
-    Raises KeyPatternRefused, DestinationRefused, AutoExportExists, NotFound; nothing is changed then.
+    Raises KeyPatternRefused, DestinationRefused, NotFound; nothing is changed then.
     """
     pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_EVENT_ACTIONS)
     try:
@@ -103,11 +105,7 @@ def update_event_action(
         action = _lock(event_action)
         action.connection, action.key_pattern, action.encryption = connection, pattern, encryption
         action.updated_at = at
-        try:
-            with transaction.atomic():
-                action.save(update_fields=["connection", "key_pattern", "encryption", "updated_at"])
-        except IntegrityError:
-            raise AutoExportExists("EVENT_ACTION", action.pk) from None
+        action.save(update_fields=["connection", "key_pattern", "encryption", "updated_at"])
         audit.record("auto_export.updated", actor=actor, subject=action, detail={"key_pattern": pattern})
     return action
 

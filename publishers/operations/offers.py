@@ -15,9 +15,9 @@ def update_offer(*, offer: Offer, name: str | None, description: str | None, act
     """Change what an offer is called; None leaves a field as it is. Raises Invalid."""
     offer = Offer.objects.select_for_update().get(pk=offer.pk)
     if name is not None:
-        offer.name = check_text(name, field="name", longest=150)
+        offer.name = check_text(name.strip(), field="name", longest=150)
     if description is not None:
-        offer.description = check_text(description, field="description", longest=255, needed=False)
+        offer.description = check_text(description.strip(), field="description", longest=255, needed=False)
     offer.save(update_fields=["name", "description"])
     audit.record("offer.updated", actor=actor, subject=offer, at=at)
     return offer

@@ -71,7 +71,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
     for field, value in values.items():
         if field not in TEXTS:
             raise Invalid(f"{field} is not a field of a product.", field=field)
-        checked[field] = check_text(str(value), field=field, longest=TEXTS[field], needed=field == "name")
+        checked[field] = check_text(str(value).strip(), field=field, longest=TEXTS[field], needed=field == "name")
     if checked.get("source_url") and not checked["source_url"].startswith(("https://", "http://")):
         raise Invalid("The source must be an http or https URL.", field="source_url")
     return checked
@@ -159,7 +159,7 @@ def update_product(
 
 
 def _add_version(*, offer: Offer, terms: str, at: datetime) -> OfferVersion:
-    terms = check_text(terms, field="terms", longest=100_000)
+    terms = check_text(terms.strip(), field="terms", longest=100_000)
     number = (offer.versions.aggregate(newest=Max("number"))["newest"] or 0) + 1
     return OfferVersion.objects.create(
         offer=offer, number=number, terms=terms, currency=settings.CURRENCY, created_at=at

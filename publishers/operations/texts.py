@@ -4,9 +4,8 @@ from marketplace.core.errors import Invalid
 
 
 def check_text(value: str, *, field: str, longest: int, needed: bool = True) -> str:
-    """Return the text without surrounding space. Raises Invalid naming the field."""
-    value = value.strip()
-    if needed and not value:
+    """Return the text as it is: what a program has written it reads again. Raises Invalid naming the field."""
+    if needed and not value.strip():
         raise Invalid("This field is needed.", field=field)
     if len(value) > longest:
         raise Invalid(f"Use at most {longest:,} characters.", field=field)

@@ -124,11 +124,12 @@ def test_a_bucket_without_the_right_is_named_as_the_cause_and_nothing_is_stored(
     assert not EventAction.objects.exists()
 
 
-def test_the_same_place_twice_is_refused(reader, entitled_data_set, connection):
+def test_the_same_place_may_be_named_again_until_the_limit(reader, entitled_data_set, connection):
     wanted = {"Event": event(entitled_data_set.pk), "Action": action(connection.bucket)}
-    made = reader.ok("CreateEventAction", **wanted)
-    assert reader.refused("CreateEventAction", **wanted) == (400, "Validation")
-    assert [row["Id"] for row in reader.ok("ListEventActions")["EventActions"]] == [made["Id"]]
+    made = [reader.ok("CreateEventAction", **wanted)["Id"] for _ in range(5)]
+    sixth = reader.call("CreateEventAction", **wanted)
+    assert (sixth.status, sixth.body["LimitName"]) == (402, "Auto export event actions per data set")
+    assert [row["Id"] for row in reader.ok("ListEventActions")["EventActions"]] == made[::-1]
 
 
 def test_a_foreign_auto_export_is_not_found(reader, publisher, entitled_data_set, connection):

@@ -335,3 +335,11 @@ def test_a_page_of_data_sets_takes_as_many_statements_as_a_short_one(publisher):
     make(500)
     assert few == 3
     assert pages() == [(200, statements), (200, statements), (103, statements)]
+
+
+def test_texts_are_read_as_they_were_written(publisher):
+    caller = Caller(publisher)
+    written = {"Name": " Tides ", "Description": "Heights\nby the hour.\n"}
+    made = caller.ok("CreateDataSet", AssetType="S3_SNAPSHOT", **written)
+    assert {name: caller.ok("GetDataSet", DataSetId=made["Id"])[name] for name in written} == written
+    assert caller.refused("UpdateDataSet", DataSetId=made["Id"], Name="  ") == (400, "Validation")
