@@ -30,7 +30,7 @@ ASSET_TYPE_WORDS: dict[str, str] = {
     AssetType.S3_SNAPSHOT: "Files that you upload or import; subscribers download them or have them delivered.",
     AssetType.API_GATEWAY_API: "An HTTPS API that you run; subscribers call it through the exchange.",
     AssetType.REDSHIFT_DATA_SHARE: "Tables of a database that you run, described to subscribers and never copied.",
-    AssetType.S3_DATA_ACCESS: "A bucket of yours, or parts of it, named to subscribers and never copied.",
+    AssetType.S3_DATA_ACCESS: "A bucket of yours, or parts of it, shown to subscribers and never copied.",
     AssetType.LAKE_FORMATION_DATA_PERMISSION: "Tables of a data lake, chosen by tags, described to subscribers and never copied.",
 }
 
