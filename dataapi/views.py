@@ -14,7 +14,7 @@ from dataapi import cache, readers
 from dataapi.cursors import BadCursor, Place, read_cursor
 from dataapi.door import Reader, data_door
 from dataapi.tables import NotTabular, Table, is_tabular
-from jobs.operations.exports import asset_of_export_url
+from jobs.operations.signed_exports import asset_of_export_url
 from marketplace.awsapi.paging import MOST, keyset_page
 from marketplace.core import audit, storage
 from marketplace.core.actors import Actor

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from jobs import shapes, tag_api  # noqa: F401 - registers its handlers
 from jobs.event_action_api import encryption_of
 from jobs.models import EXPORTS, Job, JobState, JobType
-from jobs.operations import apis, bucket_access, data_shares, exports, imports, lifecycle, tag_policies
+from jobs.operations import apis, bucket_access, data_shares, exports, imports, lifecycle, signed_exports, tag_policies
 from jobs.queries import get_job as find_job
 from jobs.queries import list_jobs as find_jobs
 from jobs.shapes import Shape
@@ -157,7 +157,7 @@ def _export_assets(wish: Wish) -> Job:
 
 
 def _export_to_signed_url(wish: Wish) -> Job:
-    return exports.create_signed_url_export(
+    return signed_exports.create_signed_url_export(
         asset_id=wish.details["AssetId"], **_exported(wish, wish.details["RevisionId"])
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.models import FINAL_STATES, EventAction, Job, JobType
-from jobs.operations import data_shares, exports, imports, tag_policies
+from jobs.operations import data_shares, imports, signed_exports, tag_policies
 from jobs.queries import assets_of_import
 from marketplace.awsapi.context import ApiContext
 
@@ -130,7 +130,7 @@ def _export_assets(context: ApiContext, row: Job) -> Shape:
 
 def _export_to_signed_url(context: ApiContext, row: Job) -> Shape:
     shape = _target(row) | {"AssetId": row.request["asset_id"]}
-    made = exports.export_url(row, at=context.now)
+    made = signed_exports.export_url(row, at=context.now)
     if made is not None:
         shape |= {"SignedUrl": made[0], "SignedUrlExpiresAt": made[1]}
     return shape

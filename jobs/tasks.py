@@ -15,6 +15,7 @@ from jobs.operations import (
     imports,
     left_overs,
     lifecycle,
+    signed_exports,
     tag_policies,
 )
 from marketplace.core import work
@@ -42,7 +43,7 @@ RUNNERS: dict[str, Callable[..., None]] = {
     JobType.CREATE_S3_DATA_ACCESS_FROM_S3_BUCKET: bucket_access.run_bucket_access,
     JobType.EXPORT_REVISIONS_TO_S3: exports.run_export,
     JobType.EXPORT_ASSETS_TO_S3: exports.run_export,
-    JobType.EXPORT_ASSET_TO_SIGNED_URL: exports.run_export,
+    JobType.EXPORT_ASSET_TO_SIGNED_URL: signed_exports.run_signed_export,
 }
 
 

@@ -2,14 +2,12 @@
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core import signing
 from django.db import transaction
 from django.db.models import Sum
-from django.urls import reverse
 from django.utils import timezone
 
 from jobs import key_patterns
@@ -26,11 +24,6 @@ from publishers.models import Asset, PublishedDataSet, PublishedRevision, Revisi
 from publishers.operations.files import require_files
 from subscriptions.queries import may_read
 
-EXPORT_URL_LIFE = timedelta(hours=1)
-EXPORT_URL_SALT = "jobs.export-url"
-#: of a token; the job's own end decides before
-MOST_TOKEN_AGE_S = 2 * 3600
-
 
 class KeysCollide(Invalid):
     """Two assets would land on one key."""
@@ -46,7 +39,7 @@ def _check(revision: Revision) -> None:
     require_files(revision.data_set)
 
 
-def _create(
+def create_job(
     kind: str,
     *,
     organization: Organization,
@@ -57,6 +50,7 @@ def _create(
     actor: Actor,
     at: datetime,
 ) -> Job:
+    """Create a WAITING export of any type, without its transfers. Raises HoldsNoFiles, Invalid for a draft revision."""
     _check(revision)
     job = Job.objects.create(
         organization=organization,
@@ -91,7 +85,7 @@ def create_export(
     Raises KeyPatternRefused, KeysCollide, HoldsNoFiles, Invalid for a draft revision.
     """
     pattern = key_patterns.check(key_pattern or key_patterns.DEFAULT_FOR_JOBS)
-    job = _create(
+    job = create_job(
         JobType.EXPORT_REVISIONS_TO_S3,
         organization=organization,
         published_data_set=published_data_set,
@@ -145,7 +139,7 @@ def create_asset_export(
         key = key_patterns.check_key(destination.key or asset.name)
         entries.append((asset, destination.connection if len(connections) > 1 else None, key))
         places.append({"asset_id": asset.pk, "bucket": destination.connection.bucket, "key": key})
-    job = _create(
+    job = create_job(
         JobType.EXPORT_ASSETS_TO_S3,
         organization=organization,
         published_data_set=published_data_set,
@@ -155,70 +149,8 @@ def create_asset_export(
         actor=actor,
         at=at,
     )
-    _plan(job, entries)
+    write_transfers(job, entries)
     return job
-
-
-@transaction.atomic
-def create_signed_url_export(
-    *,
-    organization: Organization,
-    published_data_set: PublishedDataSet | None,
-    revision: Revision,
-    asset_id: str,
-    actor: Actor,
-    at: datetime,
-) -> Job:
-    """Create a WAITING export of one asset to a URL, which `export_url` returns once the job is done.
-
-    Raises NotFound, HoldsNoFiles, Invalid for a draft revision.
-    """
-    asset = Asset.objects.filter(revision=revision, pk=asset_id).first()
-    if asset is None:
-        raise NotFound("ASSET", asset_id)
-    job = _create(
-        JobType.EXPORT_ASSET_TO_SIGNED_URL,
-        organization=organization,
-        published_data_set=published_data_set,
-        revision=revision,
-        request={"asset_id": asset_id},
-        connection=None,
-        actor=actor,
-        at=at,
-    )
-    _plan(job, [(asset, None, asset.name)])
-    return job
-
-
-def export_url(job: Job, *, at: datetime) -> tuple[str, datetime] | None:
-    """Return the URL that an asset can be fetched from and when it expires; None before the job is done or too late.
-
-    The URL leads to our own door, which asks on each request whether the asset may still be read: it can live an hour
-    although a revocation must work at once.
-    """
-    if job.type != JobType.EXPORT_ASSET_TO_SIGNED_URL or job.state != JobState.COMPLETED or job.finished_at is None:
-        return None
-    expires_at = job.finished_at + EXPORT_URL_LIFE
-    if at >= expires_at:
-        return None
-    path = reverse("signed-export", args=[signing.dumps(job.pk, salt=EXPORT_URL_SALT)])
-    return f"{settings.PUBLIC_URL}{path}", expires_at
-
-
-def asset_of_export_url(token: str, *, at: datetime) -> tuple[Asset, Job]:
-    """Return the asset that an export URL leads to, and its job. Raises NotFound for a forged, expired or revoked one."""
-    gone = NotFound("EXPORT", "", "This link has expired. Ask for the job again, or export once more.")
-    try:
-        job_id = signing.loads(token, salt=EXPORT_URL_SALT, max_age=MOST_TOKEN_AGE_S)
-    except signing.BadSignature:
-        raise gone from None
-    job = Job.objects.select_related("organization", "data_set").filter(pk=job_id).first()
-    if job is None or export_url(job, at=at) is None or not may_still_read(job):
-        raise gone
-    asset = Asset.objects.filter(pk=job.request["asset_id"]).first()
-    if asset is None:
-        raise gone
-    return asset, job
 
 
 @transaction.atomic
@@ -233,7 +165,7 @@ def plan(*, job: Job) -> None:
             pattern, asset_id=asset.pk, asset_name=asset.name, revision_id=revision.pk, created_at=created_at
         )
         entries.append((asset, None, key))
-    _plan(job, entries)
+    write_transfers(job, entries)
 
 
 def _created_at(job: Job, revision: Revision) -> datetime:
@@ -244,7 +176,7 @@ def _created_at(job: Job, revision: Revision) -> datetime:
     return publications.get().published_at
 
 
-def _plan(job: Job, entries: list[tuple[Asset, StorageConnection | None, str]]) -> None:
+def write_transfers(job: Job, entries: list[tuple[Asset, StorageConnection | None, str]]) -> None:
     """Write the transfers of (asset, bucket where it is not the job's, key)."""
     transfers, seen = [], set()
     for number, (asset, connection, key) in enumerate(entries):
@@ -278,7 +210,8 @@ def start(*, job: Job, actor: Actor, at: datetime) -> Job:
     return lifecycle.start_job(job=job, actor=actor, at=at)
 
 
-def _refused(job: Job) -> dict[str, str]:
+def refused(job: Job) -> dict[str, str]:
+    """Return the error of a job whose organization may not have the bytes any more."""
     return {
         "code": lifecycle.ACCESS_DENIED,
         "message": "Your organization may not read this revision any more: it was revoked, or the subscription has ended.",
@@ -307,10 +240,7 @@ def run_export(*, job: Job) -> None:
     if job.state != JobState.IN_PROGRESS:
         return
     if not may_still_read(job):
-        lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
-        return
-    if job.type == JobType.EXPORT_ASSET_TO_SIGNED_URL:
-        _prepare_url(job)
+        lifecycle.finish_job(job=job, at=timezone.now(), errors=[refused(job)])
         return
     if not job.objects_total:
         try:
@@ -326,22 +256,6 @@ def run_export(*, job: Job) -> None:
     if later:
         raise work.TemporaryFailure(later)
     _close(job)
-
-
-def _prepare_url(job: Job) -> None:
-    """Show that the asset's bytes are there; the URL is made whenever the job is looked at."""
-    asset = Asset.objects.filter(pk=job.request["asset_id"]).first()
-    try:
-        found = storage.vault().find(asset.vault_key) if asset is not None else None
-    except StorageFault as fault:
-        raise work.TemporaryFailure(str(fault)) from fault
-    if asset is None or found is None:
-        error = {"code": lifecycle.NOT_FOUND, "message": "The asset is gone."}
-        lifecycle.finish_job(job=job, at=timezone.now(), errors=[error])
-        return
-    transfer = Transfer.objects.get(job=job, job_created_at=job.created_at, number=0)
-    lifecycle.record_transfer(job=job, transfer=transfer, at=timezone.now(), etag=asset.etag, method="url")
-    lifecycle.finish_job(job=job, at=timezone.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +308,7 @@ def _deliver(job: Job, destinations: dict[str | None, _Destination], pending: An
     def may_take() -> bool:
         if may_still_read(job):
             return True
-        lifecycle.finish_job(job=job, at=timezone.now(), errors=[_refused(job)])
+        lifecycle.finish_job(job=job, at=timezone.now(), errors=[refused(job)])
         return False
 
     return move_all(

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import Job
-from jobs.operations import exports, imports
+from jobs.operations import imports, signed_exports
 from marketplace.core import work
 from marketplace.core.models import AuditRecord
 from publishers.operations import revisions
@@ -131,7 +131,7 @@ def test_a_forged_url_leads_nowhere(made):
         "x",
         signing.dumps(job),
         signing.dumps(job, salt="other"),
-        signing.dumps("0" * 32, salt=exports.EXPORT_URL_SALT),
+        signing.dumps("0" * 32, salt=signed_exports.EXPORT_URL_SALT),
         token + ":x",
         "%00",
         "é",
@@ -150,7 +150,7 @@ def test_the_id_of_another_kind_of_job_is_no_token(made, publisher, draft_revisi
         at=timezone.now(),
     )
     base = made[1].rpartition("/")[0]
-    assert_is_gone(f"{base}/{signing.dumps(other.pk, salt=exports.EXPORT_URL_SALT)}")
+    assert_is_gone(f"{base}/{signing.dumps(other.pk, salt=signed_exports.EXPORT_URL_SALT)}")
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])

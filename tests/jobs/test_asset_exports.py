@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from jobs.key_patterns import KeyPatternRefused
 from jobs.models import Job, Transfer
-from jobs.operations import exports, lifecycle
+from jobs.operations import exports, lifecycle, signed_exports
 from jobs.operations.exports import AssetDestination, KeysCollide
 from jobs.tasks import run_job
 from marketplace.core import storage, work
@@ -54,7 +54,7 @@ def create(member, entry, revision, *destinations: AssetDestination, **changes) 
 
 
 def create_url(member, entry, revision, asset_id: str) -> Job:
-    return exports.create_signed_url_export(
+    return signed_exports.create_signed_url_export(
         organization=member.organization,
         published_data_set=entry,
         revision=revision,
@@ -214,41 +214,41 @@ def test_who_may_not_read_any_more_gets_nothing(
     for job in (to_bucket, to_url):
         run(job, subscriber)
         assert (job.state, job.errors[0]["code"]) == ("ERROR", "ACCESS_DENIED_EXCEPTION")
-        assert exports.export_url(job, at=timezone.now()) is None
+        assert signed_exports.export_url(job, at=timezone.now()) is None
     assert contents(connection) == {}
 
 
 # --- to a URL -----------------------------------------------------------------------------------------------------------
 def test_the_url_is_there_once_the_job_is_done_and_for_an_hour(subscriber, entitled_data_set, revision):
     job = create_url(subscriber, entitled_data_set, revision, asset_of(revision, "a.csv"))
-    assert exports.export_url(job, at=timezone.now()) is None
+    assert signed_exports.export_url(job, at=timezone.now()) is None
     run(job, subscriber)
     assert (job.state, job.objects_done, job.bytes_done) == ("COMPLETED", 1, 5)
-    url, until = exports.export_url(job, at=timezone.now())
-    assert until == job.finished_at + exports.EXPORT_URL_LIFE
+    url, until = signed_exports.export_url(job, at=timezone.now())
+    assert until == job.finished_at + signed_exports.EXPORT_URL_LIFE
     token = url.rsplit("/", 1)[1]
-    asset, found = exports.asset_of_export_url(token, at=timezone.now())
+    asset, found = signed_exports.asset_of_export_url(token, at=timezone.now())
     assert (asset.name, found) == ("a.csv", job)
-    assert exports.export_url(job, at=until) is None
+    assert signed_exports.export_url(job, at=until) is None
     with pytest.raises(NotFound):
-        exports.asset_of_export_url(token, at=until)
+        signed_exports.asset_of_export_url(token, at=until)
 
 
 def test_the_url_ends_with_the_right_to_read(subscriber, publisher, entitled_data_set, revision):
     job = run(create_url(subscriber, entitled_data_set, revision, asset_of(revision, "a.csv")), subscriber)
-    token = exports.export_url(job, at=timezone.now())[0].rsplit("/", 1)[1]
+    token = signed_exports.export_url(job, at=timezone.now())[0].rsplit("/", 1)[1]
     revisions.revoke_revision(
         revision=revision, comment="The figures were wrong.", actor=actor_of(publisher), at=timezone.now()
     )
     with pytest.raises(NotFound):
-        exports.asset_of_export_url(token, at=timezone.now())
+        signed_exports.asset_of_export_url(token, at=timezone.now())
 
 
 def test_an_asset_that_is_missing_in_the_vault_ends_the_job(subscriber, entitled_data_set, revision):
     storage.vault().delete(revision.assets.get(name="a.csv").vault_key)
     job = run(create_url(subscriber, entitled_data_set, revision, asset_of(revision, "a.csv")), subscriber)
     assert (job.state, job.errors[0]["code"]) == ("ERROR", "RESOURCE_NOT_FOUND_EXCEPTION")
-    assert exports.export_url(job, at=timezone.now()) is None
+    assert signed_exports.export_url(job, at=timezone.now()) is None
 
 
 def test_the_run_of_a_finished_url_export_changes_nothing(subscriber, entitled_data_set, revision):
