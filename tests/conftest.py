@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 
 from marketplace.core import storage, work
@@ -23,6 +24,18 @@ from subscriptions.operations import accept_offer
 from tests.parts import EXCHANGE
 
 _count = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Let no connection that a thread of a test left to the collector keep the database from being dropped."""
+    yield
+    with django_db_blocker.unblock():
+        name = database.settings_dict["NAME"]
+        database.close()
+        database.close_pool()
+        with database.creation._nodb_cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 @pytest.fixture

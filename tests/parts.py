@@ -1,7 +1,8 @@
 """Starts one whole Entrepot for the test run, before Django reads its settings.
 
 Tests of rules use its PostgreSQL (in a database of their own), its broker and its store; tests of journeys talk to
-its web server, worker and scheduler. Nothing is faked.
+its web server, worker and scheduler. Nothing is faked. When pytest-xdist shares the tests out (`-n 2`), each of its
+workers has an installation of its own; the process that hands them out has none.
 """
 
 import atexit
@@ -120,4 +121,8 @@ def _start() -> Exchange:
     return exchange
 
 
-EXCHANGE = _start()
+if "PYTEST_XDIST_WORKER" in os.environ or not any(argument.startswith("-n") for argument in sys.argv):
+    os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings.main"
+    EXCHANGE = _start()
+else:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings.check"

@@ -67,8 +67,11 @@ class Visitor:
 
 def faults_of(page: Page) -> list[str]:
     """Return what axe finds on a page, and whether it scrolls sideways."""
-    found = _AXE.run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
-    faults = [f"{v['id']}: {n['target']} {n['html'][:160]}" for v in found for n in v["nodes"]]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE.axe_script)
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
+    faults = [f"{v['id']}: {n['target']} {n['html'][:160]} {n['failureSummary']}" for v in found for n in v["nodes"]]
     width, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     if width > room:
         faults.append(f"scrolls sideways: {width} px in {room} px")
