@@ -1,4 +1,4 @@
-"""Agreement, DataGrant and Entitlement: what was accepted, and what may be read because of it."""
+"""Agreement, DataGrant and Entitlement: what was accepted, and what may be read because of it; what people ask for."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -161,3 +161,140 @@ class DataSetNotification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} of {self.data_set_id}"
+
+
+class RequestState(models.TextChoices):
+    """Where a subscription request stands. Source: AWS Data Exchange user guide, subscription verification."""
+
+    PENDING = "PENDING", "Waiting"
+    APPROVED = "APPROVED", "Approved"
+    DECLINED = "DECLINED", "Declined"
+    CANCELLED = "CANCELLED", "Withdrawn"
+    EXPIRED = "EXPIRED", "Expired"
+
+
+class SubscriptionRequest(models.Model):
+    """An organization asks for a product whose publisher decides; the terms and questions are those of that moment.
+
+    answers: [{"key", "label", "answer"}] as they were given. rule: the approval rule that decided, when one did.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="subscription_requests")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="subscription_requests")
+    offer_version = models.ForeignKey(OfferVersion, on_delete=models.PROTECT, related_name="subscription_requests")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    answers = models.JSONField(default=list)
+    state = models.CharField(max_length=9, choices=RequestState.choices, default=RequestState.PENDING)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    reminded_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.CharField(max_length=1000, blank=True)
+    rule = models.JSONField(default=dict, blank=True)
+    agreement = models.OneToOneField(
+        Agreement, on_delete=models.PROTECT, null=True, blank=True, related_name="subscription_request"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "product"], condition=Q(state="PENDING"), name="one_pending_request"
+            ),
+            CheckConstraint(condition=Q(state__in=RequestState.values), name="request_state_known"),
+            CheckConstraint(
+                condition=Q(state="APPROVED", agreement__isnull=False)
+                | (~Q(state="APPROVED") & Q(agreement__isnull=True)),
+                name="approved_request_has_agreement",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["product", "-created_at", "-id"], name="request_by_product"),
+            models.Index(fields=["expires_at"], condition=Q(state="PENDING"), name="request_deadline"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} asks for {self.product_id}"
+
+
+class SavedSearch(models.Model):
+    """A search of the catalogue that a member keeps, and is told of new matches if they want.
+
+    query: the part of the catalogue's address after the question mark, in the order of its fields.
+    told_until: products published at or before this instant are known already.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="saved_searches")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="saved_searches")
+    name = models.CharField(max_length=120)
+    query = models.CharField(max_length=1000, blank=True)
+    alerts = models.BooleanField(default=True)
+    told_until = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "user", "query"], name="search_saved_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["told_until"], condition=Q(alerts=True), name="search_to_tell")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DataRequest(models.Model):
+    """Data that somebody looks for and the catalogue does not have; everybody reads it, publishers answer."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="data_requests")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=120)
+    description = models.TextField(max_length=5000)
+    category = models.CharField(max_length=20, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    vote_count = models.IntegerField(default=0)  # of organizations besides its own; kept with the votes
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["-vote_count", "-created_at"], condition=Q(closed_at=None), name="requests_wanted"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class DataRequestVote(models.Model):
+    """An organization that wants the same."""
+
+    data_request = models.ForeignKey(DataRequest, on_delete=models.CASCADE, related_name="votes")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="data_request_votes")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["data_request", "organization"], name="one_vote_an_organization"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} wants {self.data_request_id}"
+
+
+class DataRequestAnswer(models.Model):
+    """What a publisher says to a data request, with a product of its own where it has one."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    data_request = models.ForeignKey(DataRequest, on_delete=models.CASCADE, related_name="answers")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="data_request_answers")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField(max_length=5000)
+    product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["data_request", "created_at"], name="answer_by_request")]
+
+    def __str__(self) -> str:
+        return f"answer of {self.organization_id} to {self.data_request_id}"

@@ -19,6 +19,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 180
 
@@ -125,4 +127,13 @@ if "PYTEST_XDIST_WORKER" in os.environ or not any(argument.startswith("-n") for 
     os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings.main"
     EXCHANGE = _start()
 else:
+    _environment = dict(os.environ)
     os.environ["DJANGO_SETTINGS_MODULE"] = "marketplace.settings.check"
+    EXCHANGE = None  # type: ignore[assignment]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let the workers inherit the environment as it was, without the stand-ins that the settings above have set."""
+    os.environ.clear()
+    os.environ.update(_environment)

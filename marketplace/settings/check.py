@@ -17,3 +17,6 @@ for _name, _value in _STAND_INS.items():
     os.environ.setdefault(_name, _value)
 
 from marketplace.settings.main import *  # noqa: E402, F403
+
+# Nothing connects, so nothing should keep trying to in the background.
+DATABASES["default"]["OPTIONS"].pop("pool", None)  # noqa: F405

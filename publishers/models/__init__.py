@@ -8,20 +8,28 @@ from publishers.models.change_sets import (
     FailureCode,
 )
 from publishers.models.data_sets import LIMITS, Asset, AssetType, DataSet, Revision, Upload, UploadState
+from publishers.models.pages import ActivityKind, DocumentKind, ProductActivity, ProductDocument, ProductViewer
 from publishers.models.products import (
+    LICENCE_RIGHTS,
     Category,
+    Frequency,
     HistoryRule,
     Offer,
     OfferVersion,
+    PersonalData,
     Product,
     ProductSearch,
     ProductState,
     PublishedDataSet,
     PublishedRevision,
+    Region,
+    Visibility,
 )
 
 __all__ = [
+    "LICENCE_RIGHTS",
     "LIMITS",
+    "ActivityKind",
     "Asset",
     "AssetType",
     "Category",
@@ -30,16 +38,24 @@ __all__ = [
     "ChangeSetIntent",
     "ChangeSetState",
     "DataSet",
+    "DocumentKind",
     "FailureCode",
+    "Frequency",
     "HistoryRule",
     "Offer",
     "OfferVersion",
+    "PersonalData",
     "Product",
+    "ProductActivity",
+    "ProductDocument",
     "ProductSearch",
     "ProductState",
+    "ProductViewer",
     "PublishedDataSet",
     "PublishedRevision",
+    "Region",
     "Revision",
     "Upload",
     "UploadState",
+    "Visibility",
 ]

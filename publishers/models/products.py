@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator
@@ -31,6 +32,57 @@ class Category(models.TextChoices):
     SCIENCE = "Science"
 
 
+class Frequency(models.TextChoices):
+    """How often a product gets new data, as the catalogue's filter has it."""
+
+    HOURLY = "HOURLY", "Hourly or faster"
+    DAILY = "DAILY", "Daily"
+    WEEKLY = "WEEKLY", "Weekly"
+    MONTHLY = "MONTHLY", "Monthly"
+    QUARTERLY = "QUARTERLY", "Quarterly"
+    YEARLY = "YEARLY", "Yearly"
+    IRREGULAR = "IRREGULAR", "Irregular"
+    ONCE = "ONCE", "Published once"
+
+
+class Region(models.TextChoices):
+    """Which part of the world a product covers."""
+
+    GLOBAL = "GLOBAL", "Global"
+    EUROPE = "EUROPE", "Europe"
+    NORTH_AMERICA = "NORTH_AMERICA", "North America"
+    SOUTH_AMERICA = "SOUTH_AMERICA", "South America"
+    ASIA_PACIFIC = "ASIA_PACIFIC", "Asia Pacific"
+    MIDDLE_EAST = "MIDDLE_EAST", "Middle East"
+    AFRICA = "AFRICA", "Africa"
+
+
+class PersonalData(models.TextChoices):
+    """What a product holds about people. Source: AWS Data Exchange, sensitivity of a data set."""
+
+    NONE = "NONE", "None"
+    PSEUDONYMOUS = "PSEUDONYMOUS", "Pseudonymous"
+    PERSONAL = "PERSONAL", "Personal data"
+
+
+class Visibility(models.TextChoices):
+    """Who finds a published product: everybody, whoever has its address, or the organizations that were named."""
+
+    PUBLIC = "PUBLIC", "Public"
+    UNLISTED = "UNLISTED", "Unlisted"
+    PRIVATE = "PRIVATE", "Private"
+
+
+#: What a licence says of each use; a right that is not among a product's licence_rights is not spoken of.
+LICENCE_RIGHTS: dict[str, str] = {
+    "commercial_use": "Commercial use",
+    "derived_works": "Derived works",
+    "model_training": "Model training",
+    "redistribution": "Redistribution",
+    "resale": "Resale",
+}
+
+
 class ProductState(models.TextChoices):
     DRAFT = "DRAFT", "Draft"
     PUBLISHED = "PUBLISHED", "Published"
@@ -50,11 +102,18 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(owner=organization)
 
     def listed(self) -> "ProductQuerySet":
-        return self.filter(state=ProductState.PUBLISHED)
+        return self.filter(state=ProductState.PUBLISHED, visibility=Visibility.PUBLIC)
 
 
 class Product(models.Model):
-    """What the catalogue shows: one or more data sets with a page and offers."""
+    """What the catalogue shows: one or more data sets with a page and offers.
+
+    update_frequency, coverage: in the publisher's words; frequency, regions: what the catalogue filters by.
+    licence_rights: right of LICENCE_RIGHTS -> whether it is allowed.
+    questions: what a subscriber answers before the publisher decides, each {"key", "label", "kind", "help", "is_required",
+    "choices"}. approval_rules: whom to let in without deciding, each {"kind", "value"}.
+    draft: fields of the editor that were typed and not saved yet. submitted_at: it waits for the operator's approval.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_product_id, editable=False)
     owner = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="products")
@@ -73,6 +132,22 @@ class Product(models.Model):
     source_url = models.URLField(blank=True)
     support_contact = models.CharField(max_length=254, blank=True)
     dictionary = models.JSONField(default=list)  # [{"column", "type", "meaning"}]
+    frequency = models.CharField(max_length=9, choices=Frequency.choices, blank=True, default="", db_default="")
+    regions: models.Field = ArrayField(  # type: ignore[type-arg]
+        models.CharField(max_length=13, choices=Region.choices), default=list, blank=True, db_default=[]
+    )
+    personal_data = models.CharField(max_length=12, choices=PersonalData.choices, blank=True, default="", db_default="")
+    licence_rights = models.JSONField(default=dict, blank=True, db_default={})
+    visibility = models.CharField(
+        max_length=8, choices=Visibility.choices, default=Visibility.PUBLIC, db_default=Visibility.PUBLIC
+    )
+    requires_approval = models.BooleanField(default=False, db_default=False)
+    questions = models.JSONField(default=list, blank=True, db_default=[])
+    approval_rules = models.JSONField(default=list, blank=True, db_default=[])
+    draft = models.JSONField(default=dict, blank=True, db_default={})
+    draft_saved_at = models.DateTimeField(null=True, blank=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    refusal = models.CharField(max_length=500, blank=True, default="", db_default="")
     state = models.CharField(max_length=11, choices=ProductState.choices, default=ProductState.DRAFT)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -85,6 +160,9 @@ class Product(models.Model):
             CheckConstraint(condition=Q(state__in=ProductState.values), name="product_state_known"),
             CheckConstraint(condition=Q(category__in=Category.values), name="product_category_known"),
             CheckConstraint(condition=~Q(state="PUBLISHED") | Q(published_at__isnull=False), name="published_has_time"),
+            CheckConstraint(condition=Q(visibility__in=Visibility.values), name="product_visibility_known"),
+            CheckConstraint(condition=Q(frequency__in=["", *Frequency.values]), name="product_frequency_known"),
+            CheckConstraint(condition=Q(personal_data__in=["", *PersonalData.values]), name="personal_data_known"),
         ]
         indexes: ClassVar = [
             models.Index(fields=["owner", "-created_at"], name="product_by_owner"),

@@ -11,7 +11,10 @@ from marketplace.core.models.identity import Organization, User
 
 
 class ApiToken(models.Model):
-    """A bearer token. Only its SHA-256 is kept; `hint` is the first characters, so that a person can recognise it."""
+    """A bearer token. Only its SHA-256 is kept; `hint` is the first characters, so that a person can recognise it.
+
+    rotated_to: the token that takes its place; until expires_at both work.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_tokens")
@@ -22,6 +25,7 @@ class ApiToken(models.Model):
     scopes: models.Field = ArrayField(models.CharField(max_length=40))  # type: ignore[type-arg]
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
+    rotated_to = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaces")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -30,7 +34,10 @@ class ApiToken(models.Model):
 
 
 class AccessKey(models.Model):
-    """A key pair for SigV4. The secret must be known to verify, so it is encrypted, not hashed."""
+    """A key pair for SigV4. The secret must be known to verify, so it is encrypted, not hashed.
+
+    rotated_to: the key that takes its place; until expires_at both work.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="access_keys")
@@ -39,6 +46,8 @@ class AccessKey(models.Model):
     access_key_id = models.CharField(max_length=20, unique=True)
     sealed_secret = models.BinaryField()
     created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    rotated_to = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaces")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

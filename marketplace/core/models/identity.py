@@ -10,8 +10,19 @@ from django.utils import timezone
 from marketplace.core.ids import new_account_id, new_id
 
 
+class PublisherState(models.TextChoices):
+    """Where an organization stands with the operator's approval of publishers; empty before it has asked."""
+
+    REQUESTED = "REQUESTED", "Waiting for approval"
+    APPROVED = "APPROVED", "Approved"
+    DECLINED = "DECLINED", "Declined"
+
+
 class Organization(models.Model):
-    """An account: owns data sets, subscribes, pays. `account_id` is what AWS-shaped surfaces show."""
+    """An account: owns data sets, subscribes, pays. `account_id` is what AWS-shaped surfaces show.
+
+    publisher_note: what it told the operator when it asked to publish, or why the operator declined.
+    """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
     account_id = models.CharField(max_length=12, unique=True, default=new_account_id, editable=False)
@@ -20,12 +31,19 @@ class Organization(models.Model):
     website = models.URLField(blank=True)
     support_contact = models.CharField(max_length=254, blank=True)
     is_verified = models.BooleanField(default=False)
+    publisher_state = models.CharField(
+        max_length=9, choices=PublisherState.choices, blank=True, default="", db_default=""
+    )
+    publisher_note = models.CharField(max_length=500, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(account_id__regex=r"^[1-9][0-9]{11}$"), name="account_id_12_digits"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(publisher_state__in=["", *PublisherState.values]), name="publisher_state_known"
             ),
         ]
 
@@ -52,7 +70,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False)
+    is_staff = models.BooleanField(default=False)  # an operator of this installation
+    uses_shortcuts = models.BooleanField(default=True, db_default=True)  # single keys such as / and ?
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects = UserManager()
@@ -100,3 +119,35 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization} as {self.role}"
+
+
+class Invitation(models.Model):
+    """An e-mail address that may join an organization with a role, once and until it expires.
+
+    Only the SHA-256 of the secret in the link is kept.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation",
+            ),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="invitation_email_in_lower_case"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="invitation_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organization_id} as {self.role}"
