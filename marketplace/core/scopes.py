@@ -14,9 +14,15 @@ SCOPES: dict[str, str] = {
     "webhooks:write": "Set up webhooks, send events to them again",
     "data:read": "Read rows and download files of entitled data",
     "keys:write": "Create and revoke tokens and access keys",
+    "team:read": "See members and invitations of the organization",
+    "team:write": "Invite and remove members, change roles and the organization's page",
+    "audit:read": "Read the organization's audit log",
+    "operator:write": "Operate the installation: approvals, branding, fees, health",
 }
-ALL = frozenset(SCOPES)
-_READ = frozenset({"catalogue:read", "publish:read", "subscriptions:read", "events:read"})
+#: held by operators of the installation alone, whatever their role
+OPERATOR = "operator:write"
+ALL = frozenset(SCOPES) - {OPERATOR}
+_READ = frozenset({"catalogue:read", "publish:read", "subscriptions:read", "events:read", "team:read"})
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.OWNER: ALL,
     Role.ADMIN: ALL,
@@ -28,8 +34,9 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 
 
 def allowed(membership: Membership) -> frozenset[str]:
-    """Return the scopes of a member's role."""
-    return ROLE_SCOPES.get(membership.role, frozenset())
+    """Return the scopes of a member's role, and the operator's for an operator of the installation."""
+    held = ROLE_SCOPES.get(membership.role, frozenset())
+    return held | {OPERATOR} if membership.user.is_staff else held
 
 
 def require(held: frozenset[str], scope: str) -> None:

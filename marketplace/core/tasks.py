@@ -14,7 +14,7 @@ from django.utils import timezone
 from marketplace.core import hints, partitions, work
 from marketplace.core.models import Event, IdempotencyRecord, RateCounter, UsedSignature, WebhookDelivery, WorkItem
 from marketplace.core.models.work import WorkState
-from marketplace.core.operations import webhooks
+from marketplace.core.operations import inbox, webhooks
 
 logger = logging.getLogger(__name__)
 EVENTS_ARE_KEPT = timedelta(days=90)
@@ -99,3 +99,9 @@ def _delivery_parked(*, delivery_id: str, turn: int, **_: object) -> None:
 def deliver_webhook(*, delivery_id: str, turn: int, **_: object) -> None:
     """Send an event to an endpoint once; a failure plans the next attempt."""
     webhooks.attempt_delivery(delivery_id=delivery_id, turn=turn, at=timezone.now())
+
+
+@work.task("core.email_notification")
+def email_notification(*, notification_id: str, **_: object) -> None:
+    """Mail what a member is told, once."""
+    inbox.email_notification(notification_id=notification_id, at=timezone.now())
