@@ -17,7 +17,7 @@ from marketplace.awsapi.registry import handler
 from marketplace.awsapi.values import Unreadable, document
 from marketplace.core.errors import Invalid, NotFound
 from publishers import catalog_shapes as shapes
-from publishers.models import ChangeSet, ChangeSetIntent, ChangeSetState, Offer, Product
+from publishers.models import ChangeSet, ChangeSetIntent, ChangeSetState, Offer, Product, ProductState, Visibility
 from publishers.operations import change_sets
 from publishers.operations.changes import Change
 from publishers.queries.change_sets import (
@@ -59,7 +59,7 @@ _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _PRODUCT_FIELDS = {
     "EntityId": "pk",
     "ProductTitle": "name",
-    "Visibility": "visibility",
+    "Visibility": "visibility_word",
     "LastModifiedDate": "updated_at",
 }
 _OFFER_FIELDS = {
@@ -139,10 +139,14 @@ def _page(
 
 
 def _visible_products(context: ApiContext) -> QuerySet[Product]:
-    states = [When(state=state, then=Value(word)) for state, word in shapes.VISIBILITY.items()]
-    return Product.objects.owned_by(context.organization).annotate(
-        visibility=Case(*states, output_field=CharField(), default=Value("Draft"))
+    words = Case(
+        When(state=ProductState.DRAFT, then=Value("Draft")),
+        When(state=ProductState.UNPUBLISHED, then=Value("Restricted")),
+        When(visibility=Visibility.PUBLIC, then=Value("Public")),
+        default=Value("Limited"),
+        output_field=CharField(),
     )
+    return Product.objects.owned_by(context.organization).annotate(visibility_word=words)
 
 
 def _visible_offers(context: ApiContext) -> QuerySet[Offer]:

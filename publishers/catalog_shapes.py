@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from marketplace.awsapi.context import ApiContext
-from publishers.models import ChangeSet, Offer, Product, ProductState, PublishedDataSet
+from publishers.models import ChangeSet, Offer, Product, ProductState, PublishedDataSet, Visibility
 from publishers.operations.changes import DATA_PRODUCT, OFFER
 from publishers.shapes import Shape
 
-#: state of a product -> AWS's word for who sees it
-VISIBILITY: dict[str, str] = {
-    ProductState.DRAFT: "Draft",
-    ProductState.PUBLISHED: "Public",
-    ProductState.UNPUBLISHED: "Restricted",
-}
+
+def visibility_of(product: Product) -> str:
+    """Return AWS's word for who sees a product: Draft, Public, Restricted, or Limited (named organizations, or by address)."""
+    if product.state == ProductState.DRAFT:
+        return "Draft"
+    if product.state == ProductState.UNPUBLISHED:
+        return "Restricted"
+    return "Public" if product.visibility == Visibility.PUBLIC else "Limited"
 
 
 def _time(at: datetime) -> str:
@@ -38,7 +40,7 @@ def _data_exchange_arn(context: ApiContext, suffix: str, *, owned: bool = True) 
 
 def product_summary(context: ApiContext, row: Product) -> Shape:
     """Return a product in a list."""
-    visibility = VISIBILITY[row.state]
+    visibility = visibility_of(row)
     return {
         "Name": row.name,
         "EntityType": "DataProduct",
@@ -68,7 +70,7 @@ def offer_summary(context: ApiContext, row: Offer) -> Shape:
         "EntityId": row.pk,
         "EntityArn": _arn(context, "Offer", row.pk),
         "LastModifiedDate": _time(found.modified_at),
-        "Visibility": VISIBILITY[row.product.state],
+        "Visibility": visibility_of(row.product),
         "OfferSummary": summary,
     }
 
@@ -99,7 +101,7 @@ def product(context: ApiContext, row: Product, entries: Iterable[PublishedDataSe
             "Logo": row.logo.name or "",
             "Highlights": [],
         },
-        "Lifecycle": VISIBILITY[row.state],
+        "Lifecycle": visibility_of(row),
         "ProductCode": row.pk,
         "DataSets": [_data_set(context, entry) for entry in entries],
         "Categories": [row.category],
