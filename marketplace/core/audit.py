@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.utils import timezone
 
 from marketplace.core.actors import Actor
 from marketplace.core.models import AuditHead, AuditRecord
+
+_NEWEST_FIRST = ("-recorded_at", "-sequence")
 
 
 def _digest(record: AuditRecord) -> str:
@@ -68,12 +71,33 @@ def record(
         AuditHead.objects.filter(pk=scope).update(sequence=row.sequence, digest=row.digest)
 
 
-def first_broken_link(scope: str) -> int | None:
-    """Return the sequence of the first audit row that was changed, removed or reordered; None when the chain holds."""
-    previous, expected = "0" * 64, 1
-    for row in AuditRecord.objects.filter(scope=scope).order_by("sequence").iterator(chunk_size=1000):
-        if row.sequence != expected or row.previous_digest != previous or row.digest != _digest(row):
-            return expected
-        previous, expected = row.digest, expected + 1
+def first_broken_link(scope: str, *, last: int | None = None) -> int | None:
+    """Return the sequence of the first audit row that was changed, removed or reordered; None when the chain holds.
+
+    last: look only at so many of the newest rows, which one request has time for.
+    """
+    chain = AuditRecord.objects.filter(scope=scope)
     head = AuditHead.objects.filter(pk=scope).first()
-    return expected if head is not None and head.digest != previous else None
+    before = 0 if head is None or last is None else max(0, head.sequence - last)
+    rows: Iterable[AuditRecord]
+    if head is not None and before:
+        # by time, which is what the index has; rows of later time but lower sequence are passed over
+        newest = chain.filter(sequence__gt=before, sequence__lte=head.sequence).order_by(*_NEWEST_FIRST)[:last]
+        rows = sorted(newest, key=lambda row: row.sequence)
+    else:
+        rows = chain.order_by("sequence").iterator(chunk_size=1000)
+    previous, expected = "0" * 64, before + 1
+    while True:
+        first = expected
+        for row in rows:
+            if expected == before + 1 and before:
+                previous = row.previous_digest  # what stands before is not looked at
+            if row.sequence != expected or row.previous_digest != previous or row.digest != _digest(row):
+                return expected
+            previous, expected = row.digest, expected + 1
+        head = AuditHead.objects.filter(pk=scope).first()
+        if head is None or head.digest == previous:
+            return None
+        if head.sequence < expected or expected == first:
+            return expected
+        rows = chain.filter(sequence__gte=expected).order_by("sequence")  # written while we read

@@ -135,6 +135,12 @@ def ticks(low: float, high: float, wanted: int = 4, *, whole: bool = False) -> l
     return [round(n * step, 10) for n in range(first, last + 1)]
 
 
+def _even_places(count: int, most: int = 6) -> list[int]:
+    """Return indexes that lie as evenly as the labels are set, the first and the last among them."""
+    shown = min(count, most)
+    return [round(number * (count - 1) / (shown - 1)) for number in range(shown)]
+
+
 def area(values: Sequence[float], labels: Sequence[str], unit: str, title: str, cls: str) -> SafeString:
     """Return a line with a tinted area; needs two values or more, and one label for each."""
     if len(values) < 2:
@@ -166,7 +172,7 @@ def area(values: Sequence[float], labels: Sequence[str], unit: str, title: str, 
         grid=format_html_join(
             "", '<line class="grid" x1="0" x2="100" y1="{0}" y2="{0}"/>', ((f"{y(mark):.1f}",) for mark in marks)
         ),
-        names=format_html_join("", "<span>{}</span>", ((label,) for label in labels[:: max(1, len(labels) // 6)])),
+        names=format_html_join("", "<span>{}</span>", ((labels[place],) for place in _even_places(len(labels)))),
     )
 
 

@@ -6,6 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from marketplace.core.errors import LimitExceeded
+from marketplace.core.models import RateCounter
 
 
 class TooManyRequests(LimitExceeded):
@@ -34,3 +35,8 @@ def count(key: str, *, most: int, window_s: int) -> None:
         error = TooManyRequests("Requests per window", most, f"Too many requests: {most} in {window_s} s are allowed.")
         error.retry_after_s = max(1, int((until - now).total_seconds()) + 1)
         raise error
+
+
+def forget(key: str) -> None:
+    """Begin a subject's window anew: it has proved to be the right one."""
+    RateCounter.objects.filter(key=key[:160]).delete()

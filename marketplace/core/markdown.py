@@ -1,5 +1,6 @@
 """Markdown from publishers to safe HTML: rendered without raw HTML, then cleaned by an allowlist."""
 
+import re
 from functools import cache
 
 import nh3
@@ -32,6 +33,8 @@ _ATTRIBUTES: dict[str, set[str]] = {
 }
 #: longer code is shown plain: highlighting is the one step whose time grows with what a stranger typed
 _HIGHLIGHTED_CHARACTERS = 20_000
+#: a token that no style sheet colours: half of all tokens, each an element of the page
+_PLAIN_TOKEN = re.compile(r'<span class="tok-(?![kscm]|n[fbta]")[a-z0-9]+">([^<]*)</span>')
 _ALIGNMENT = {"text-align:right": "right", "text-align:center": "center"}
 
 
@@ -44,7 +47,7 @@ def _code(content: str, language: str, _attributes: str) -> str:
     except ClassNotFound:
         return ""
     drawn = highlight(content, lexer, HtmlFormatter(nowrap=True, classprefix="tok-"))  # type: ignore[no-untyped-call]
-    return str(drawn)
+    return _PLAIN_TOKEN.sub(r"\1", str(drawn))
 
 
 @cache
@@ -53,19 +56,27 @@ def _renderer() -> MarkdownIt:
     return MarkdownIt("commonmark", options).enable(["table", "strikethrough"]).use(footnote_plugin).use(deflist_plugin)
 
 
+def own_renderer() -> MarkdownIt:
+    """Return the renderer for texts of our own, which are not cleaned afterwards. Strangers' go to `render_markdown`."""
+    return _renderer()
+
+
 def highlight_code(content: str, language: str) -> SafeString:
     """Return code as HTML with token classes, for a snippet of our own in a page."""
     return mark_safe(_code(content, language, "") or escape(content))  # noqa: S308 - Pygments escapes the code
 
 
 def render_markdown(text: str) -> SafeString:
-    """Return safe HTML for a text that a stranger wrote; headings start at level 2, links leave without a referrer."""
+    """Return safe HTML for a text that a stranger wrote; headings start at level 2 and leave no level out, links leave without a referrer."""
     renderer = _renderer()
     environment: dict[str, object] = {}
     tokens = renderer.parse(text, environment)
+    level = 2  # of the page's own heading above the text
     for token in tokens:
+        if token.type == "heading_open":
+            level = min(6, level + 1, int(token.tag[1]) + 1)  # the page has the only h1, and no level is left out
         if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"  # the page has the only h1
+            token.tag = f"h{level}"
         elif token.type in {"th_open", "td_open"} and "style" in token.attrs:
             side = _ALIGNMENT.get(str(token.attrs.pop("style")))
             if side:

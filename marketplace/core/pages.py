@@ -4,10 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import get_template
 
 from marketplace.core import audit, scopes
 from marketplace.core.errors import Conflict, Denied, DomainError, Invalid, LimitExceeded, NotFound
@@ -59,6 +62,15 @@ def _record_refusal(request: HttpRequest, error: Denied) -> None:
         result="denied",
         detail={"operation": operation, "code": error.code},
     )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what could not be read: 413 when it was too long, with what to do, else 400. Django's handler400."""
+    if isinstance(exception, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        megabytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024 // 1024
+        error = Invalid(f"This is more than a form may hold: at most {megabytes} MB of text. Go back and send less.")
+        return HttpResponse(get_template("400.html").render({"error": error}), status=413)
+    return HttpResponse(get_template("400.html").render(), status=400)
 
 
 class RefusalMiddleware:

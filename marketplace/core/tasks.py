@@ -14,7 +14,7 @@ from django.utils import timezone
 from marketplace.core import hints, partitions, work
 from marketplace.core.models import Event, IdempotencyRecord, RateCounter, UsedSignature, WebhookDelivery, WorkItem
 from marketplace.core.models.work import WorkState
-from marketplace.core.operations import inbox, webhooks
+from marketplace.core.operations import inbox, publishers, team, webhooks
 
 logger = logging.getLogger(__name__)
 EVENTS_ARE_KEPT = timedelta(days=90)
@@ -80,7 +80,7 @@ def prepare_partitions(**_: object) -> None:
 
 @work.task("core.forget_old_rows")
 def forget_old_rows(**_: object) -> None:
-    """Delete finished work, spent signatures, old answers, counters and events, and what was sent of those."""
+    """Delete finished work, spent signatures, old answers, counters, events and notifications, and what was sent of those."""
     now = timezone.now()
     WorkItem.objects.filter(state=WorkState.DONE, finished_at__lt=now - timedelta(days=7)).delete()
     UsedSignature.objects.filter(expires_at__lt=now).delete()
@@ -88,6 +88,7 @@ def forget_old_rows(**_: object) -> None:
     RateCounter.objects.filter(window_until__lt=now).delete()
     WebhookDelivery.objects.filter(event_occurred_at__lt=now - EVENTS_ARE_KEPT).delete()
     Event.objects.filter(occurred_at__lt=now - EVENTS_ARE_KEPT).delete()
+    inbox.forget_notifications(at=now)
 
 
 def _delivery_parked(*, delivery_id: str, turn: int, **_: object) -> None:
@@ -105,3 +106,44 @@ def deliver_webhook(*, delivery_id: str, turn: int, **_: object) -> None:
 def email_notification(*, notification_id: str, **_: object) -> None:
     """Mail what a member is told, once."""
     inbox.email_notification(notification_id=notification_id, at=timezone.now())
+
+
+@work.task("core.tell_of_expiring_credentials")
+def tell_of_expiring_credentials(**_: object) -> None:
+    """Tell the users of tokens and access keys that end within a week, once each."""
+    inbox.tell_of_expiring_credentials(at=timezone.now())
+
+
+@work.task("core.announce_publisher_request")
+def announce_publisher_request(*, publisher_id: str, note: str, asked_at: str, **_: object) -> None:
+    """Tell the operators that an organization asks to publish."""
+    publishers.announce_request(publisher_id=publisher_id, note=note, asked_at=asked_at, at=timezone.now())
+
+
+@work.task("core.announce_publisher_decision")
+def announce_publisher_decision(*, publisher_id: str, reason: str, decided_at: str, **_: object) -> None:
+    """Tell an organization what the operator decided on its publishing."""
+    publishers.announce_decision(publisher_id=publisher_id, reason=reason, decided_at=decided_at, at=timezone.now())
+
+
+@work.task("core.email_invitation")
+def email_invitation(*, invitation_id: str, nonce: str, **_: object) -> None:
+    """Mail the link of an invitation."""
+    team.email_invitation(invitation_id=invitation_id, nonce=nonce, at=timezone.now())
+
+
+@work.task("core.tell_team")
+def tell_team(
+    *, fact: str, team_id: str, kind: str, user_id: int, role: str, before: str, by_user_id: int | None
+) -> None:
+    """Tell a team who joined or left, or whose role changed."""
+    team.tell_team(
+        fact=fact,
+        team_id=team_id,
+        kind=kind,
+        user_id=user_id,
+        role=role,
+        before=before,
+        by_user_id=by_user_id,
+        at=timezone.now(),
+    )

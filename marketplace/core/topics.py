@@ -35,6 +35,7 @@ TOPICS: dict[str, Topic] = {
     "product.reviewed": Topic(
         "The operator decided on a product or on publishing", "publish:read", True, "Data you publish"
     ),
+    "credential.expiring": Topic("A token or access key of yours is about to end", "keys:write", True, "Organization"),
     "team.changed": Topic("Somebody joined or left, or a role changed", "publish:read", False, "Organization"),
     "approval.wanted": Topic("A publisher or product waits for approval", "operator:write", True, "Operator"),
 }

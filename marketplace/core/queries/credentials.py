@@ -66,9 +66,11 @@ def get_api_token(presented: str, at: datetime) -> ApiToken:
     raise NotFound("API_TOKEN", "")
 
 
-def get_access_key(access_key_id: str) -> AccessKey:
-    """Return the living access key. Raises NotFound alike for unknown and revoked."""
-    found = _find(AccessKey, "c.access_key_id = %s", [access_key_id])
+def get_access_key(access_key_id: str, at: datetime) -> AccessKey:
+    """Return the living access key. Raises NotFound alike for unknown, ended and revoked."""
+    found = _find(
+        AccessKey, "c.access_key_id = %s AND (c.expires_at IS NULL OR c.expires_at > %s)", [access_key_id, at]
+    )
     if found is None:
         raise NotFound("ACCESS_KEY", "")
     return found
@@ -84,8 +86,8 @@ def list_api_tokens(*, organization: Organization) -> QuerySet[ApiToken]:
     """Return the tokens of an organization, newest first, revoked ones left out."""
     return (
         ApiToken.objects.filter(organization=organization, revoked_at=None)
-        .select_related("user")
-        .order_by("-created_at")
+        .select_related("user", "rotated_to")
+        .order_by("-created_at", "-pk")
     )
 
 
@@ -93,8 +95,8 @@ def list_access_keys(*, organization: Organization) -> QuerySet[AccessKey]:
     """Return the access keys of an organization, newest first, revoked ones left out."""
     return (
         AccessKey.objects.filter(organization=organization, revoked_at=None)
-        .select_related("user")
-        .order_by("-created_at")
+        .select_related("user", "rotated_to")
+        .order_by("-created_at", "-pk")
     )
 
 

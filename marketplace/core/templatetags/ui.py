@@ -1,10 +1,12 @@
 """Tags and filters of every page: icons, brand, numbers and times in words, charts as server-rendered SVG."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BaseForm, BoundField
 from django.templatetags.static import static
 from django.urls import reverse
@@ -12,8 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from marketplace.core import drawing, markdown
-from marketplace.core.brand import DEFAULT_HUE
+from marketplace.core import brand, drawing, markdown
 
 register = template.Library()
 
@@ -37,29 +38,31 @@ def icon(name: str, cls: str = "") -> SafeString:
 @register.simple_tag
 def site_name() -> str:
     """Return the name of this exchange; works where no context processor ran (error pages)."""
-    return str(settings.SITE_NAME)
+    return brand.known().name
 
 
 @register.simple_tag
 def brand_mark() -> SafeString:
     """Draw our mark inline, so that it follows the theme, or show the logo that the host set."""
-    if settings.SITE_LOGO == "img/logo.svg":
+    if not brand.known().logo and settings.SITE_LOGO == "img/logo.svg":
         return _MARK
-    return format_html('<img class="mark" src="{}" alt="" width="24" height="24">', static(settings.SITE_LOGO))
+    return format_html('<img class="mark" src="{}" alt="" width="24" height="24">', logo_url())
 
 
-@register.simple_tag
-def brand_stylesheet() -> SafeString:
-    """Link the hue of this installation, when it is another than the style sheets' own."""
-    if settings.SITE_HUE == DEFAULT_HUE:
+@register.simple_tag(takes_context=True)
+def brand_stylesheet(context: dict[str, Any]) -> SafeString:
+    """Link the hue of this installation, when it is another than the style sheets' own; site_hue previews another."""
+    hue = context.get("site_hue", brand.known().hue)
+    if hue == brand.DEFAULT_HUE:
         return SafeString("")
-    return format_html('<link rel="stylesheet" href="{}?hue={}">', reverse("brand-css"), settings.SITE_HUE)
+    return format_html('<link rel="stylesheet" href="{}?hue={}">', reverse("brand-css"), hue)
 
 
 @register.simple_tag
 def logo_url() -> str:
     """Return the address of the logo, for the browser's tab."""
-    return static(settings.SITE_LOGO)
+    shown = brand.known()
+    return f"{reverse('brand-logo')}?v={shown.version}" if shown.logo else static(settings.SITE_LOGO)
 
 
 @register.filter(name="bytes")
@@ -228,3 +231,15 @@ def query(context: dict[str, Any], **changes: Any) -> str:
         else:
             values[name] = str(value)
     return f"?{values.urlencode()}" if values else "?"
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Return a value as JSON text, for an attribute that a script reads; autoescaping makes it fit there."""
+    return json.dumps(value, cls=DjangoJSONEncoder)
+
+
+@register.filter
+def exact(value: int) -> str:
+    """Say a whole number in full: 10,000."""
+    return f"{value:,}"
