@@ -22,6 +22,13 @@ def index_product(*, product_id: str, **_: object) -> None:
     search.refresh(product=Product.objects.select_related("owner").get(pk=product_id))
 
 
+@work.task("publishers.index_products_of")
+def index_products_of(*, owner_id: str, **_: object) -> None:
+    """Write the search rows of all products of an owner anew: they hold its name."""
+    for product in Product.objects.select_related("owner").filter(owner=owner_id).iterator(chunk_size=500):
+        search.refresh(product=product)
+
+
 @work.task("publishers.remove_bytes")
 def remove_bytes(*, keys: list[str], **_: object) -> None:
     """Remove objects of the vault whose assets were deleted, and uploads of them that are still open."""

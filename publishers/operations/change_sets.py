@@ -14,7 +14,8 @@ from marketplace.core.errors import Conflict, Invalid, LimitExceeded, NotFound
 from marketplace.core.models import Organization, User
 from publishers.models import ChangeSet, ChangeSetEntity, ChangeSetIntent, ChangeSetState, FailureCode, Offer, Product
 from publishers.models.change_sets import HISTORY, RUNNING
-from publishers.operations.changes import CHANGES, DATA_PRODUCT, REFERENCE, Change, Run
+from publishers.operations import documents
+from publishers.operations.changes import CHANGES, DATA_PRODUCT, REFERENCE, Change, Run, prepare_samples
 
 #: Source: marketplace-catalog 2018-09-17, RequestedChangeList
 MOST_CHANGES = 20
@@ -209,6 +210,8 @@ def apply_change_set(*, change_set: ChangeSet, at: datetime) -> ChangeSet:
     # From here on it cannot be cancelled. A worker that dies after this leaves a set that is applied by the next one.
     ChangeSet.objects.filter(pk=change_set.pk, state=ChangeSetState.PREPARING).update(state=ChangeSetState.APPLYING)
     run: Run | None = None
+    samples = _samples_for(change_set.pk)
+    kept: set[str] = set()
     try:
         with transaction.atomic():
             locked = (
@@ -216,21 +219,35 @@ def apply_change_set(*, change_set: ChangeSet, at: datetime) -> ChangeSet:
             )
             if locked.state != ChangeSetState.APPLYING:
                 return locked
-            run = _run_of(locked, at)
+            run = _run_of(locked, at, samples)
             run.apply()
             if run.errors:
                 raise _Refused
             if locked.intent == ChangeSetIntent.VALIDATE:
                 raise _Validated
-            return _succeed(locked, run, at)
+            done = _succeed(locked, run, at)
+        kept = run.taken
+        return done
     except _Validated:
         return _end(change_set, run, at, state=ChangeSetState.SUCCEEDED)
     except _Refused:
         return _end(change_set, run, at, state=ChangeSetState.FAILED, failure_code=FailureCode.CLIENT_ERROR)
+    finally:
+        for prepared in samples.values():
+            if prepared.path not in kept:
+                documents.discard(prepared)
 
 
-def _run_of(change_set: ChangeSet, at: datetime) -> Run:
-    changes = [
+def _samples_for(change_set_id: str) -> dict[str, documents.Prepared]:
+    """Prepare, outside of any transaction, what products that are released may lack; nothing for a set that has ended."""
+    change_set = ChangeSet.objects.select_related("organization").get(pk=change_set_id)
+    if change_set.state != ChangeSetState.APPLYING:
+        return {}
+    return prepare_samples(organization=change_set.organization, changes=_changes_of(change_set))
+
+
+def _changes_of(change_set: ChangeSet) -> list[Change]:
+    return [
         Change(
             name=change["name"],
             type=change["type"],
@@ -240,7 +257,16 @@ def _run_of(change_set: ChangeSet, at: datetime) -> Run:
         )
         for change in change_set.changes
     ]
-    return Run(organization=change_set.organization, changes=changes, actor=_actor(change_set), at=at)
+
+
+def _run_of(change_set: ChangeSet, at: datetime, samples: dict[str, documents.Prepared]) -> Run:
+    return Run(
+        organization=change_set.organization,
+        changes=_changes_of(change_set),
+        actor=_actor(change_set),
+        at=at,
+        samples=samples,
+    )
 
 
 def _actor(change_set: ChangeSet) -> Actor:

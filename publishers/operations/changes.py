@@ -15,8 +15,18 @@ from django.db import transaction
 from marketplace.core.actors import Actor
 from marketplace.core.errors import Conflict, DomainError, Invalid, NotFound
 from marketplace.core.models import Organization
-from publishers.models import DataSet, Offer, Product, ProductState, PublishedDataSet, Revision
-from publishers.operations import offers, products, revisions
+from publishers.models import (
+    DataSet,
+    DocumentKind,
+    Offer,
+    Product,
+    ProductDocument,
+    ProductState,
+    PublishedDataSet,
+    Revision,
+    Visibility,
+)
+from publishers.operations import documents, offers, products, revisions
 from publishers.operations.locking import lock_data_set
 
 DATA_PRODUCT, OFFER = "DataProduct@1.0", "Offer@1.0"
@@ -105,8 +115,19 @@ def error_of(error: DomainError) -> tuple[str, str]:
 class Run:
     """Applies changes in order, in the caller's transaction, which takes all of them back when one was refused."""
 
-    def __init__(self, *, organization: Organization, changes: list[Change], actor: Actor, at: datetime) -> None:
+    def __init__(
+        self,
+        *,
+        organization: Organization,
+        changes: list[Change],
+        actor: Actor,
+        at: datetime,
+        samples: dict[str, documents.Prepared] | None = None,
+    ) -> None:
+        """samples: what `prepare_samples` gave; those that products took are in `taken` afterwards."""
         self.organization, self.changes, self.actor, self.at = organization, changes, actor, at
+        self.samples = samples or {}
+        self.taken: set[str] = set()
         #: index of a change -> (code, message)
         self.errors: dict[int, tuple[str, str]] = {}
         self._by_name: dict[str, _Target | _OfferOf] = {}
@@ -284,7 +305,24 @@ class Run:
         product = self._product(target)
         _only(details)
         with transaction.atomic():
+            self._complete(product, target)
             products.publish_product(product=product, actor=self.actor, at=self.at)
+
+    def _complete(self, product: Product, target: Any) -> None:
+        """Give a product that lacks sample or dictionary those of its newest revision, where one could be made.
+
+        Change sets have no way to upload a sample, and what AWS asks of a product is less than our catalogue does.
+        """
+        product.refresh_from_db(fields=["visibility", "state", "dictionary"])
+        if product.visibility != Visibility.PUBLIC or product.state != ProductState.DRAFT:
+            return
+        index = next(i for i, found in self._targets.items() if found is target and self.changes[i].type in RELEASING)
+        prepared = self.samples.get(self.changes[index].identifier)
+        if prepared is not None and not product.documents.filter(kind=DocumentKind.SAMPLE).exists():
+            documents.attach(product=product, prepared=prepared, actor=self.actor, at=self.at, keeps_bytes=True)
+            self.taken.add(prepared.path)
+        if not product.dictionary:
+            documents.fill_dictionary(product=product, actor=self.actor, at=self.at)
 
     def restrict_product(self, target: Any, details: dict[str, Any]) -> None:
         product = self._product(target)
@@ -378,6 +416,32 @@ class Run:
         if row.revoked_at is not None:
             raise ChangeRefused("INVALID_INPUT", f"The revision {row.pk} is revoked.")
         return row
+
+
+RELEASING = frozenset({"ReleaseProduct", "UpdateVisibility"})
+
+
+def prepare_samples(*, organization: Organization, changes: list[Change]) -> dict[str, documents.Prepared]:
+    """Return by a product's identifier the samples of products that the changes release and that have none.
+
+    Called before the changes are applied, because it reads and writes the object store; data sets that are not the
+    organization's, or have no table, are left out: applying the changes says so.
+    """
+    found: dict[str, documents.Prepared] = {}
+    for identifier in {c.identifier for c in changes if c.type in RELEASING}:
+        if ProductDocument.objects.filter(product=identifier, kind=DocumentKind.SAMPLE).exists():
+            continue
+        added = [c.details.get("DataSets") for c in changes if c.type == "AddDataSets" and c.identifier == identifier]
+        entries = [entry for given in added if isinstance(given, list) for entry in given if isinstance(entry, dict)]
+        arns = [str(entry.get("Arn")) for entry in entries]
+        ids = [match[2] for arn in arns if (match := _ARN.fullmatch(arn))]
+        owned = DataSet.objects.owned_by(organization)
+        data_sets = list(owned.filter(pk__in=ids) | owned.filter(published_data_sets__product=identifier))
+        try:
+            found[identifier] = documents.prepare_sample(data_sets)
+        except (documents.NoTableToSample, documents.StoreIsAway):
+            continue
+    return found
 
 
 @dataclass(frozen=True)

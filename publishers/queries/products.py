@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
-from publishers.models import OfferVersion, Product, PublishedDataSet
+from publishers.models import OfferVersion, Product, ProductState, PublishedDataSet, Visibility
 
 
 def list_owned_products(*, owner: Organization) -> QuerySet[Product]:
@@ -20,10 +20,24 @@ def get_owned_product(*, owner: Organization, product_id: str) -> Product:
         raise NotFound("PRODUCT", product_id) from None
 
 
+def may_see(*, product: Product, organization: Organization | None) -> bool:
+    """Tell whether an organization, or None for everybody, may know of a product.
+
+    Its owner always; others once it is published, of a private one only the organizations that were named.
+    """
+    if organization is not None and product.owner_id == organization.pk:
+        return True
+    if product.state != ProductState.PUBLISHED:
+        return False
+    if product.visibility != Visibility.PRIVATE:
+        return True
+    return organization is not None and product.viewers.filter(organization=organization).exists()
+
+
 def get_listed_product(*, product_id: str, viewer: Organization | None = None) -> Product:
-    """Return a product of the catalogue, or the viewer's own in any state. Raises NotFound."""
-    product = Product.objects.select_related("owner", "search").filter(pk=product_id).first()
-    if product is None or (product.state != "PUBLISHED" and (viewer is None or product.owner_id != viewer.pk)):
+    """Return a product that the viewer may see. Raises NotFound alike for a missing, a draft and a private one."""
+    product = Product.objects.select_related("owner", "search").filter(pk=product_id.replace("\0", "")).first()
+    if product is None or not may_see(product=product, organization=viewer):
         raise NotFound("PRODUCT", product_id)
     return product
 

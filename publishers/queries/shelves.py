@@ -8,6 +8,9 @@ from django.db.models import Count, QuerySet, Sum
 
 from marketplace.core.models import Organization
 from publishers.models import Product, ProductSearch
+from publishers.models.facets import CATEGORY
+from publishers.queries.catalogue import whole_counts
+from publishers.queries.kept import Kept
 
 #: Around a marked word in what the database answers; neither can stand in a text that goes in.
 MARK_BEGIN, MARK_END = "\x02", "\x03"
@@ -24,11 +27,18 @@ class CatalogueFigures:
     size_bytes: int
 
 
+_kept: Kept[CatalogueFigures] = Kept()
+
+
 def catalogue_figures() -> CatalogueFigures:
-    """Return the totals over all listed products."""
+    """Return the totals over all listed products; of a large catalogue they may be a minute old."""
+    return _kept.get("figures", _figures, size=lambda figures: figures.products)
+
+
+def _figures() -> CatalogueFigures:
     found = ProductSearch.objects.aggregate(
         products=Count("pk"),
-        publishers=Count("owner_id", distinct=True),
+        publishers=Count("publisher", distinct=True),
         revisions=Sum("revision_count", default=0),
         size_bytes=Sum("size_bytes", default=0),
     )
@@ -37,8 +47,7 @@ def catalogue_figures() -> CatalogueFigures:
 
 def shelf_counts() -> dict[str, int]:
     """Return how many products stand on each category's shelf; empty shelves are left out."""
-    rows = ProductSearch.objects.values_list("category").annotate(n=Count("pk")).order_by("category")
-    return dict(rows)
+    return whole_counts().facets[CATEGORY.name]
 
 
 def list_newest_products() -> QuerySet[Product]:
@@ -66,3 +75,13 @@ def mark_words(*, texts: Sequence[str], words: str) -> list[str]:
         )
         row = cursor.fetchone()
     return list(row[0]) if row and row[0] else list(texts)
+
+
+def publisher_figures(*, owner: Organization) -> CatalogueFigures:
+    """Return the totals over one publisher's listed products."""
+    found = ProductSearch.objects.filter(product__in=Product.objects.listed().filter(owner=owner)).aggregate(
+        products=Count("pk"),
+        revisions=Sum("revision_count", default=0),
+        size_bytes=Sum("size_bytes", default=0),
+    )
+    return CatalogueFigures(publishers=1, **found)
