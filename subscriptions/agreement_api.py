@@ -67,7 +67,7 @@ def create_agreement_request(
         "agreementType": PURCHASE,
         "chargeSummary": charges,
         "status": "DRAFT",
-        "approvalRequirement": "NOT_REQUIRED",
+        "approvalRequirement": "REQUIRED" if version.offer.product.requires_approval else "NOT_REQUIRED",
         "createdAt": context.now,
     }
 

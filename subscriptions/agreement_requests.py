@@ -12,7 +12,7 @@ from marketplace.core.actors import Actor
 from marketplace.core.errors import Invalid, NotFound
 from marketplace.core.models import Organization, User
 from publishers.models import OfferVersion
-from publishers.queries.products import current_offer_version
+from publishers.queries.products import current_offer_version, may_see
 from subscriptions.agreement_queries import get_proposed_version
 from subscriptions.models import Agreement
 from subscriptions.operations import AlreadySubscribed, OfferHasChanged, accept_offer
@@ -29,6 +29,8 @@ def request_agreement(*, organization: Organization, proposal_id: str, term_ids:
     Raises NotFound, OfferHasChanged for a version that is not the newest, Invalid.
     """
     version = get_proposed_version(proposal_id=proposal_id)
+    if not may_see(product=version.offer.product, organization=organization):
+        raise NotFound("AGREEMENT_PROPOSAL", proposal_id)
     newest = current_offer_version(product=version.offer.product)
     if version.pk != newest.pk:
         raise OfferHasChanged("AGREEMENT_PROPOSAL", proposal_id)

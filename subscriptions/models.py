@@ -176,7 +176,7 @@ class RequestState(models.TextChoices):
 class SubscriptionRequest(models.Model):
     """An organization asks for a product whose publisher decides; the terms and questions are those of that moment.
 
-    answers: [{"key", "label", "answer"}] as they were given. rule: the approval rule that decided, when one did.
+    answers: [{"key", "label", "kind", "answer"}] as they were given. rule: the approval rule that decided, when one did.
     """
 
     id = models.CharField(primary_key=True, max_length=32, default=new_id, editable=False)

@@ -17,8 +17,15 @@ from publishers.models import DataSet, OfferVersion, Product, ProductSearch, Pro
 from publishers.operations.locking import lock_data_set
 from publishers.operations.revisions import publish_history
 from publishers.operations.texts import check_text
-from publishers.queries.products import current_offer_version
-from subscriptions.models import Agreement, DataGrant, Entitlement, GrantDistributionScope
+from publishers.queries.products import current_offer_version, may_see
+from subscriptions.models import (
+    Agreement,
+    DataGrant,
+    Entitlement,
+    GrantDistributionScope,
+    RequestState,
+    SubscriptionRequest,
+)
 
 
 class AlreadySubscribed(Conflict):
@@ -31,6 +38,13 @@ class ProductNotOffered(Conflict):
 
 class OfferHasChanged(Conflict):
     message = "The offer has changed since you read it. Read the new terms, then accept them."
+
+
+class ApprovalNeeded(Conflict):
+    message = (
+        "The publisher of this product decides who subscribes. Ask for access on the product's page, or by "
+        "POST /api/subscription-requests."
+    )
 
 
 class TermsNotAccepted(Invalid):
@@ -58,16 +72,54 @@ def accept_offer(
 ) -> Agreement:
     """Accept the offer version that was read; the organization is entitled to each data set of the product at once.
 
-    Raises TermsNotAccepted, ProductNotOffered, OfferHasChanged, AlreadySubscribed.
+    Raises TermsNotAccepted, ProductNotOffered, OfferHasChanged, AlreadySubscribed, NotFound for a private product
+    that the organization may not see, ApprovalNeeded for a product whose publisher decides. A request that still waits
+    from when it was such a product is over.
     """
     if not terms_accepted:
         raise TermsNotAccepted(field="terms")
+    if product.state == ProductState.PUBLISHED and not may_see(product=product, organization=organization):
+        raise NotFound("PRODUCT", product.pk)
+    product, version = lock_offered(product=product, offer_version_id=offer_version_id)
+    if (
+        product.requires_approval
+        and not Agreement.objects.filter(organization=organization, product=product, ended_at=None).exists()
+    ):
+        raise ApprovalNeeded("PRODUCT", product.pk)
+    SubscriptionRequest.objects.filter(organization=organization, product=product, state=RequestState.PENDING).update(
+        state=RequestState.CANCELLED, decided_at=at, decided_by=user
+    )
+    agreement = conclude_agreement(organization=organization, product=product, version=version, user=user, at=at)
+    audit.record(
+        "offer.accepted",
+        actor=actor,
+        subject=agreement,
+        detail={"offer_version_id": version.pk, "product_id": product.pk},
+    )
+    return agreement
+
+
+def lock_offered(*, product: Product, offer_version_id: str) -> tuple[Product, OfferVersion]:
+    """Lock a product that is in the catalogue and return it with its newest offer version, the one that was read.
+
+    Raises ProductNotOffered, OfferHasChanged. Needs a transaction.
+    """
     product = Product.objects.select_for_update().get(pk=product.pk)
     if product.state != ProductState.PUBLISHED:
         raise ProductNotOffered("PRODUCT", product.pk)
     version: OfferVersion = current_offer_version(product=product)
     if version.pk != offer_version_id:
         raise OfferHasChanged("OFFER", offer_version_id)
+    return product, version
+
+
+def conclude_agreement(
+    *, organization: Organization, product: Product, version: OfferVersion, user: User, at: datetime
+) -> Agreement:
+    """Make the agreement on a locked product and entitle to each of its data sets; who calls writes the audit.
+
+    Raises AlreadySubscribed. Needs a transaction.
+    """
     try:
         with transaction.atomic():
             agreement = Agreement.objects.create(
@@ -80,12 +132,6 @@ def accept_offer(
         for entry in product.published_data_sets.all()
     )
     ProductSearch.objects.filter(product=product).update(popularity=Agreement.objects.filter(product=product).count())
-    audit.record(
-        "offer.accepted",
-        actor=actor,
-        subject=agreement,
-        detail={"offer_version_id": version.pk, "product_id": product.pk},
-    )
     publish_on_commit(
         "agreement.accepted", organization_id=organization.pk, agreement_id=agreement.pk, product_id=product.pk
     )

@@ -253,3 +253,9 @@ def get_received_data_grant(*, receiver: Organization, data_grant_id: str) -> Da
     if found is None:
         raise NotFound("DATA_GRANT", data_grant_id)
     return found
+
+
+def count_subscribing_organizations(*, owner: Organization) -> int:
+    """Return how many organizations have a living agreement on a product of an owner that everybody sees."""
+    living = Agreement.objects.filter(ended_at=None, product__in=Product.objects.listed().filter(owner=owner))
+    return living.values("organization").distinct().count()
