@@ -10,6 +10,7 @@ from marketplace.core import limits
 from marketplace.core.errors import Denied, Invalid, NotFound
 from marketplace.core.waiting import slow_call
 from publishers.models import Asset, AssetType
+from publishers.operations import activity
 from publishers.queries.data_sets import get_owned_data_set, get_owned_revision
 from publishers.shapes import Shape
 from subscriptions.queries import get_entitled_data_set, get_visible_revision
@@ -91,4 +92,6 @@ def send_api_asset(
         raise ApiError("GatewayTimeoutException", str(failure), 504) from None
     except proxy.UpstreamFailed as failure:
         raise ApiError("BadGatewayException", str(failure), 502) from None
+    if product_id:
+        activity.record_use(published_data_set_id=data_set_id, organization_id=context.organization.pk, at=context.now)
     return {"StatusCode": answer.status, "ResponseHeaders": answer.headers, "Body": answer.body}

@@ -22,6 +22,7 @@ from marketplace.core.errors import Invalid, NotFound
 from marketplace.core.problems import problem_of, problem_response
 from marketplace.core.waiting import long_wait
 from publishers.models import Asset
+from publishers.operations import activity
 from publishers.operations.files import require_file
 from publishers.queries.data_sets import list_assets
 from subscriptions.queries import (
@@ -161,6 +162,7 @@ def download(request: HttpRequest, reader: Reader, data_set_id: str, revision_id
         subject=asset,
         detail={"data_set_id": data_set_id, "revision_id": asset.revision_id, "size_bytes": asset.size_bytes},
     )
+    activity.record_use(published_data_set_id=data_set_id, organization_id=reader.organization.pk, at=reader.at)
     if request.GET.get("redirect") == "1":
         return HttpResponseRedirect(url)
     content = {
@@ -191,6 +193,12 @@ def signed_export(request: HttpRequest, token: str) -> HttpResponse:
             subject=asset,
             detail={"job_id": job.pk, "revision_id": asset.revision_id, "size_bytes": asset.size_bytes},
         )
+        if job.published_data_set_id is not None:
+            activity.record_use(
+                published_data_set_id=job.published_data_set_id,
+                organization_id=job.organization_id,
+                at=timezone.now(),
+            )
         response = HttpResponseRedirect(url)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -217,6 +225,7 @@ def _answer_rows(request: HttpRequest, reader: Reader, data_set_id: str, asset: 
         # Waiting takes time, and a right may end meanwhile: it is asked again before anything is answered.
         later = Reader(reader.organization, reader.actor, reader.scopes, now)
         _asset(later, data_set_id, asset.revision_id, asset.pk)
+    activity.record_use(published_data_set_id=data_set_id, organization_id=reader.organization.pk, at=now)
     after = here.start + page.count
     further = Place(data_set_id, asset.revision_id, asset.pk, asset.sha256, after)
     head: dict[str, Any] = {

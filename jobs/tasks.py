@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from django.utils import timezone
 
-from jobs import events
-from jobs.models import Job, JobState, JobType
+from jobs import events, tellings
+from jobs.models import DELIVERIES, Job, JobState, JobType
 from jobs.operations import (
     apis,
     bucket_access,
@@ -20,6 +20,7 @@ from jobs.operations import (
 )
 from marketplace.core import work
 from publishers.models import PublishedDataSet, Revision
+from publishers.operations import activity
 
 
 @work.task("jobs.start_auto_exports")
@@ -72,6 +73,23 @@ def announce_auto_export(*, job_id: str, **_: object) -> None:
         pk=job_id
     )
     events.announce_auto_export(job=job)
+
+
+@work.task("jobs.tell_of_delivery")
+def tell_of_delivery(*, job_id: str, **_: object) -> None:
+    """Tell the members of an organization how a delivery ended."""
+    job = Job.objects.select_related("published_data_set", "data_set", "connection").get(pk=job_id)
+    tellings.tell_of_delivery(job=job, at=timezone.now())
+
+
+@work.task("jobs.record_use")
+def record_use(*, job_id: str, **_: object) -> None:
+    """Note that an organization received data of a product, on the day when the delivery was complete."""
+    job = Job.objects.get(pk=job_id)
+    if job.type in DELIVERIES and job.published_data_set_id is not None and job.finished_at is not None:
+        activity.record_use(
+            published_data_set_id=job.published_data_set_id, organization_id=job.organization_id, at=job.finished_at
+        )
 
 
 @work.task("jobs.remove_left_overs")

@@ -11,6 +11,7 @@ urlpatterns = [
     path("auto-exports/<str:auto_export_id>/resume", auto_exports.auto_export_resume, name="auto-export-resume"),
     path("auto-exports/<str:auto_export_id>/delete", auto_exports.auto_export_delete, name="auto-export-delete"),
     path("deliveries", deliveries.deliveries, name="deliveries"),
+    path("deliveries/retry-failed", deliveries.deliveries_retry, name="deliveries-retry"),
     path("deliveries/<str:job_id>", deliveries.delivery, name="delivery"),
     path("deliveries/<str:job_id>/retry", deliveries.delivery_retry, name="delivery-retry"),
     path("exports/new", deliveries.export_create, name="export-create"),

@@ -5,13 +5,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
-from jobs.models import Job, JobState, JobType, Transfer, TransferState
+from jobs.models import DELIVERIES, Job, JobState, JobType, Transfer, TransferState
 from marketplace.core import audit, work
 from marketplace.core.actors import SYSTEM, Actor
 from marketplace.core.errors import Conflict, DomainError, LimitExceeded, NotFound
 from marketplace.core.events import publish_on_commit
+from marketplace.core.models import Organization
+from publishers.models import Revision
 
 ACCESS_DENIED = "ACCESS_DENIED_EXCEPTION"
 INTERNAL = "INTERNAL_SERVER_EXCEPTION"
@@ -22,6 +24,8 @@ VALIDATION = "VALIDATION_EXCEPTION"
 
 #: after which a job is no longer shown by the AWS-shaped API; receipts stay
 RETENTION = timedelta(days=90)
+#: how many failed deliveries are retried at once; who has more asks again
+MOST_RETRIED = 500
 #: what its moves change; the rows beside it stay as they were read, since they may be gone
 CHANGING = ["state", "started_at", "updated_at", "finished_at", "run", "errors"]
 LIMIT_REACHED = "Wait until a running job has ended, or ask the operator for a higher limit."
@@ -109,6 +113,36 @@ def retry_job(*, job: Job, actor: Actor, at: datetime) -> Job:
     audit.record("job.retried", actor=actor, subject=job)
     work.enqueue("jobs.run_job", key=f"{job.pk}:{job.run}", organization_id=job.organization_id, job_id=job.pk)
     return job
+
+
+@transaction.atomic
+def retry_failed_deliveries(*, organization: Organization, actor: Actor, at: datetime) -> tuple[int, int]:
+    """Run an organization's failed deliveries of the last 90 days again, the oldest first and at most MOST_RETRIED of them.
+
+    Return (retried, how many more have failed). What was delivered stays; those whose revision was deleted are left out.
+    """
+    failed = Job.objects.filter(
+        Exists(Revision.objects.filter(pk=OuterRef("revision_id"))),
+        organization=organization,
+        type__in=DELIVERIES,
+        state=JobState.ERROR,
+        created_at__gt=at - RETENTION,
+    )
+    chosen = failed.order_by("created_at", "pk").select_for_update(of=("self",), skip_locked=True)
+    jobs = list(chosen[:MOST_RETRIED])
+    if jobs:
+        ids = [job.pk for job in jobs]
+        Job.objects.filter(pk__in=ids).update(
+            state=JobState.IN_PROGRESS, updated_at=at, finished_at=None, errors=[], run=F("run") + 1
+        )
+        Transfer.objects.filter(
+            job__in=ids, job_created_at__in={job.created_at for job in jobs}, state=TransferState.FAILED
+        ).update(state=TransferState.PENDING, error="")
+        audit.record("jobs.retried", actor=actor, subject=organization, detail={"job_ids": ids})
+        work.enqueue_many(
+            "jobs.run_job", [(f"{job.pk}:{job.run + 1}", organization.pk, {"job_id": job.pk}) for job in jobs]
+        )
+    return len(jobs), failed.count()
 
 
 @transaction.atomic

@@ -3,15 +3,19 @@
 from dataclasses import dataclass
 
 from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import key_patterns
 from jobs.forms import AutoExportForm, pattern_variables
 from jobs.models import EventAction, Job
 from jobs.operations import event_actions
+from jobs.progress import Progress, progress_of
 from jobs.queries import get_event_action, latest_of_auto_exports, list_event_actions
 from marketplace.core import scopes
 from marketplace.core.errors import Conflict, Invalid, LimitExceeded
@@ -22,14 +26,21 @@ from publishers.models import Asset, AssetType, PublishedRevision
 from publishers.operations.files import require_files
 from subscriptions.queries import get_entitled_data_set, list_entitled_data_sets, list_entitled_revisions
 
+PER_PAGE = 50
+
 
 @dataclass(frozen=True)
 class AutoExportRow:
-    """state: on, paused, ended (nothing may be read any more) or disconnected (the bucket was taken away)."""
+    """state: on, paused, ended (nothing may be read any more) or disconnected (the bucket was taken away).
+
+    progress: of the latest delivery. export_url: where the newest revision is exported the same way, by hand and at once.
+    """
 
     action: EventAction
     state: str
     latest: Job | None
+    progress: Progress | None
+    export_url: str
 
 
 def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list[AutoExportRow]:
@@ -37,6 +48,7 @@ def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list
     readable = set(
         list_entitled_data_sets(organization=request.organization, at=timezone.now()).values_list("pk", flat=True)
     )
+    now = timezone.now()
     latest = latest_of_auto_exports(action.pk for action in actions)
     rows = []
     for action in actions:
@@ -46,7 +58,21 @@ def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list
             state = "disconnected"
         else:
             state = "on" if action.is_enabled else "paused"
-        rows.append(AutoExportRow(action, state, latest.get(action.pk)))
+        job = latest.get(action.pk)
+        asked = {
+            "data_set": action.published_data_set_id,
+            "connection": action.connection_id,
+            "key_pattern": action.key_pattern,
+        }
+        rows.append(
+            AutoExportRow(
+                action,
+                state,
+                job,
+                None if job is None else progress_of(job, at=now),
+                f"{reverse('export-create')}?{urlencode(asked)}",
+            )
+        )
     return rows
 
 
@@ -54,7 +80,8 @@ def auto_export_rows(request: MemberRequest, actions: list[EventAction]) -> list
 @member_page("subscriptions:read")
 def auto_exports(request: MemberRequest) -> HttpResponse:
     """Show every auto-export with its state and last result."""
-    rows = auto_export_rows(request, list(list_event_actions(organization=request.organization)))
+    page = Paginator(list_event_actions(organization=request.organization), PER_PAGE).get_page(request.GET.get("page"))
+    rows = auto_export_rows(request, list(page.object_list))
     entitled = list_entitled_data_sets(organization=request.organization, at=timezone.now()).filter(
         data_set__asset_type=AssetType.S3_SNAPSHOT
     )
@@ -63,6 +90,7 @@ def auto_exports(request: MemberRequest) -> HttpResponse:
         "jobs/auto_exports.html",
         {
             "rows": rows,
+            "page": page,
             "live": any(row.latest is not None and row.latest.state == "IN_PROGRESS" for row in rows),
             "has_data": bool(rows) or entitled.exists(),
             "can_change": "subscriptions:write" in scopes.allowed(request.membership),

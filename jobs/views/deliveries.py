@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import Count
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -53,21 +54,40 @@ def deliveries(request: MemberRequest) -> HttpResponse:
     """List the organization's deliveries, newest first."""
     now = timezone.now()
     everything = list_deliveries(organization=request.organization)
+    counts = dict(everything.order_by().values_list("state").annotate(n=Count("pk")))
     chosen = request.GET.get("state", "")
     shown = everything.filter(state__in=FILTERS[chosen][1]) if chosen in FILTERS else everything
     page = Paginator(shown, DELIVERIES_PER_PAGE).get_page(request.GET.get("page"))
     rows = [(job, progress_of(job, at=now)) for job in page.object_list]
-    filters = [("", "All", everything.count())]
-    filters += [(name, label, everything.filter(state__in=states).count()) for name, (label, states) in FILTERS.items()]
+    filters = [("", "All", sum(counts.values()))]
+    filters += [(name, label, sum(counts.get(s, 0) for s in states)) for name, (label, states) in FILTERS.items()]
     context = {
         "rows": rows,
         "page": page,
         "filters": filters,
         "chosen": chosen if chosen in FILTERS else "",
         "total": filters[0][2],
+        "failed": counts.get(JobState.ERROR, 0),
         "live": any(job.state == JobState.IN_PROGRESS for job, _ in rows),
+        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
     }
     return render(request, "jobs/deliveries.html", context)
+
+
+@require_POST
+@member_page("subscriptions:write")
+def deliveries_retry(request: MemberRequest) -> HttpResponse:
+    """Run all failed deliveries of the last 90 days again: what arrived stays, the rest is tried anew."""
+    retried, left = lifecycle.retry_failed_deliveries(
+        organization=request.organization, actor=request.actor, at=timezone.now()
+    )
+    if not retried:
+        messages.info(request, "Nothing can be retried: no delivery of the last 90 days has failed.")
+    else:
+        more = f" {left:,} more have failed; retry again for them." if left else ""
+        noun = "delivery" if retried == 1 else "deliveries"
+        messages.success(request, f"Retrying {retried:,} {noun}. What arrived before is not sent again.{more}")
+    return redirect("deliveries")
 
 
 def _get_delivery(request: MemberRequest, job_id: str) -> Job:
@@ -130,6 +150,8 @@ def delivery_retry(request: MemberRequest, job_id: str) -> HttpResponse:
         context = delivery_context(request, job, at=timezone.now()) | {"refusal": error}
         return render(request, "jobs/delivery.html", context, status=409)
     messages.success(request, "Retrying. What arrived before is not sent again.")
+    if request.POST.get("from") == "list":
+        return redirect("deliveries")
     return redirect("delivery", job_id=job.pk)
 
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.forms import UrlImportForm
 from jobs.models import Job, JobState, JobType, TransferState
 from jobs.operations import imports, lifecycle
+from jobs.picking import MOST_PICKED, Selection, expand, read_selection
 from jobs.progress import progress_of
 from jobs.queries import get_job, list_transfers, waiting_attempt
 from marketplace.core import scopes, storage
@@ -27,6 +28,8 @@ from publishers.operations.revisions import check_asset_type
 from publishers.queries.data_sets import get_owned_revision
 
 OBJECTS_PER_PAGE = 100
+#: files and folders of one level of a bucket
+LISTED_PER_PAGE = 200
 #: imports of files; the others bring descriptions and no bytes
 OF_FILES = (JobType.IMPORT_ASSETS_FROM_S3, JobType.IMPORT_ASSET_FROM_SIGNED_URL, JobType.IMPORT_ASSET_FROM_URL)
 SOURCES = {"s3": "From a bucket", "url": "From a URL"}
@@ -84,53 +87,70 @@ def _import_from_url(request: MemberRequest, revision: Revision) -> HttpResponse
 
 
 def _import_from_bucket(request: MemberRequest, revision: Revision) -> HttpResponse:
+    """Browse a bucket and start an import. What is ticked goes along in the form while somebody moves through folders."""
     connections = list(list_storage_connections(organization=request.organization))
     chosen = request.GET.get("connection", "") or (connections[0].pk if connections else "")
     connection = get_storage_connection(organization=request.organization, connection_id=chosen) if chosen else None
-    prefix = request.GET.get("prefix", "")[:1024]
+    prefix = request.GET.get("prefix", "").replace("\x00", "")[:1024]
+    picked = read_selection(request.POST) if request.method == "POST" else Selection()
     context: dict[str, Any] = {
         "connections": connections,
         "connection": connection,
         "prefix": prefix,
         "most": settings.QUOTAS["Assets per import job from Amazon S3"],
-        "ticked": [],
     }
+    if picked.is_cut:
+        context["refusal"] = f"At most {MOST_PICKED} lines can be ticked; the rest is left out."
     status = 200
-    if request.method == "POST" and connection is not None:
+    # Moving to another folder or page is a button of the same form (name "go"), so that it works without scripts.
+    if request.method == "POST" and connection is not None and "go" not in request.POST:
         try:
-            with transaction.atomic():
-                return _start(request, _create_from_bucket(request, revision, connection, prefix))
+            return _import_picked(request, revision, connection, prefix, picked)
         except (DomainError, storage.StorageFault) as error:
             status = status_of(error) if isinstance(error, DomainError) else 502
-            context |= {"refusal": str(error), "ticked": request.POST.getlist("key")}
+            context["refusal"] = str(error)
     if connection is not None:
         context |= _browse(connection, prefix, request.GET.get("after", ""))
+        context |= _picked_here(picked, context.get("objects", []), context.get("folders", []))
+        context["inside"] = next((folder for folder in picked.folders if prefix.startswith(folder)), "")
     return _page(request, revision, "s3", context, status)
 
 
-def _create_from_bucket(request: MemberRequest, revision: Revision, connection: StorageConnection, prefix: str) -> Job:
-    """Create an import of the ticked objects, or of everything below the prefix. Raises Invalid, StorageFault."""
+def _import_picked(
+    request: MemberRequest, revision: Revision, connection: StorageConnection, prefix: str, picked: Selection
+) -> HttpResponse:
+    """Start an import of what is ticked, or of everything below the prefix. Raises Invalid, LimitExceeded, StorageFault.
+
+    One folder alone has no limit: what is below it is found when the import runs. Else the folders are walked here,
+    before the transaction.
+    """
     common: dict[str, Any] = {
         "organization": request.organization,
         "revision": revision,
         "actor": request.actor,
         "at": timezone.now(),
     }
-    if "all" not in request.POST:
-        keys = request.POST.getlist("key")
-        if not keys:
-            raise Invalid("Tick at least one file.")
-        sources = [{"bucket": connection.bucket, "key": key} for key in keys]
-        return imports.create_import_from_s3(sources=sources, **common)
-    if not storage.bucket_of(connection).list_keys(prefix, limit=2):
-        raise Invalid("There is no file below this folder.")
-    return imports.create_import_from_listing(connection=connection, prefix=prefix, **common)
+    bucket = storage.bucket_of(connection)
+    below = prefix if "all" in request.POST else picked.only_folder
+    keys: list[str] = []
+    if below is not None:
+        if not bucket.list_keys(below, limit=2):
+            raise Invalid("There is no file below this folder.")
+    else:
+        keys = expand(bucket, picked, most=settings.QUOTAS["Assets per import job from Amazon S3"])
+    with transaction.atomic():  # a job that could not be started is not left waiting
+        if below is not None:
+            job = imports.create_import_from_listing(connection=connection, prefix=below, **common)
+        else:
+            sources = [{"bucket": connection.bucket, "key": key} for key in keys]
+            job = imports.create_import_from_s3(sources=sources, **common)
+        return _start(request, job)
 
 
 def _browse(connection: StorageConnection, prefix: str, after: str) -> dict[str, Any]:
     """Return one page of one level of the bucket, and the way to it."""
     try:
-        listing = storage.bucket_of(connection).browse(prefix, after=after, limit=OBJECTS_PER_PAGE)
+        listing = storage.bucket_of(connection).browse(prefix, after=after, limit=LISTED_PER_PAGE)
     except storage.StorageFault as fault:
         return {"fault": str(fault)}
     parts = prefix.rstrip("/").split("/") if prefix else []
@@ -138,8 +158,28 @@ def _browse(connection: StorageConnection, prefix: str, after: str) -> dict[str,
         "way": [(part, "/".join(parts[: number + 1]) + "/") for number, part in enumerate(parts)],
         "folders": [(folder, folder[len(prefix) :].rstrip("/")) for folder in listing.folders],
         "objects": [(found, found.key[len(prefix) :]) for found in listing.objects],
+        "example": next((o.key for o in listing.objects if not o.key.startswith("_")), f"{prefix}prices.csv"),
         "next_token": listing.next_token,
         "after": after,
+    }
+
+
+def _picked_here(
+    picked: Selection, objects: list[tuple[storage.ListedObject, str]], folders: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return what is ticked on this page and what is ticked elsewhere, with the size of the files."""
+    here = {found.key: found.size_bytes for found, _ in objects}
+    elsewhere = {key: size for key, size in picked.keys.items() if key not in here}
+    ticked = {key: here[key] for key in picked.keys if key in here}
+    folders_here = {folder for folder, _ in folders}
+    return {
+        "ticked": ticked,
+        "ticked_folders": [folder for folder in picked.folders if folder in folders_here],
+        "other_keys": list(elsewhere.items()),
+        "other_folders": [folder for folder in picked.folders if folder not in folders_here],
+        "picked_files": len(ticked) + len(elsewhere),
+        "picked_folders": len(picked.folders),
+        "picked_bytes": sum(ticked.values()) + sum(elsewhere.values()),
     }
 
 
