@@ -96,7 +96,7 @@ def _by_signature(request: HttpRequest, expected: Expected, at: datetime, *, is_
 
     def secret_of(access_key_id: str) -> str | None:
         try:
-            found["key"] = get_access_key(access_key_id)
+            found["key"] = get_access_key(access_key_id, at)
         except NotFound:
             return None
         return open_access_key_secret(found["key"])

@@ -22,11 +22,12 @@ def is_confirmed(request: MemberRequest) -> bool:
     return bool(records) and time.time() - records[-1]["at"] < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
-def recently_confirmed(*, keep: tuple[str, ...]) -> Callable[[View], View]:
+def recently_confirmed(*, keep: tuple[str, ...], back: str = "") -> Callable[[View], View]:
     """Let only those in who proved lately who they are; others are asked first.
 
     keep: fields of a form that come back filled after the question. allauth would keep the whole form in the session,
     and with it the secret of somebody's bucket; so secrets are left out here and typed again.
+    back: name of the page to come back to, for acts without a page of their own.
     """
 
     def decorate(view: View) -> View:
@@ -34,11 +35,11 @@ def recently_confirmed(*, keep: tuple[str, ...]) -> Callable[[View], View]:
         def guarded(request: MemberRequest, *args: Any, **keywords: Any) -> HttpResponse:
             if is_confirmed(request):
                 return view(request, *args, **keywords)
-            back = request.get_full_path()
-            if request.method == "POST":
+            next_page = reverse(back) if back else request.get_full_path()
+            if request.method == "POST" and not back:
                 filled = [(name, value) for name in keep for value in request.POST.getlist(name)]
-                back = f"{request.path}?{urlencode(filled)}"
-            return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}")
+                next_page = f"{request.path}?{urlencode(filled)}"
+            return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': next_page})}")
 
         return guarded
 

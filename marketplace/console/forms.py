@@ -5,19 +5,21 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
+from allauth.core import context
 from django import forms
 from django.conf import settings
 from django.utils.html import format_html
 
 from jobs.forms import ChosenId
+from marketplace.console.invited import invitation_to_sign_up
 from marketplace.core import scopes
 from marketplace.core.forms import CodeInput, DateInput, SecretInput
-from marketplace.core.operations.credentials import DEFAULT_LIFE, LONGEST_LIFE
+from marketplace.core.operations.credentials import DEFAULT_LIFE, LONGEST_LIFE, Overlap
 from publishers.models import DataSet
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
-    """A person signs up together with an organization."""
+    """A person signs up together with an organization, or into the one whose invitation they have opened."""
 
     organization = forms.CharField(
         max_length=120,
@@ -33,6 +35,12 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         self.fields["email"].widget.attrs.pop("placeholder", None)
         self.fields["password1"].widget.attrs.pop("placeholder", None)
         self.fields["password1"].help_text = "At least 10 characters."
+        self.invitation = invitation_to_sign_up(context.request)
+        if self.invitation is not None:  # joins the organization that invited, under the invited address
+            del self.fields["organization"]
+            self.fields["email"].initial = self.invitation.email
+            self.fields["email"].disabled = True
+            self.fields["name"].widget.attrs["autofocus"] = True
 
 
 class OrganizationForm(forms.Form):
@@ -158,4 +166,28 @@ class AccessKeyForm(forms.Form):
 
     name = forms.CharField(
         max_length=120, label="Name", help_text="Where it will be used, so that you know what stops when you revoke it."
+    )
+
+
+class ReplaceKeyForm(forms.Form):
+    """How long the old credential works beside the one that takes its place."""
+
+    overlap = forms.ChoiceField(
+        label="The old one works on for",
+        choices=Overlap.choices,
+        widget=forms.RadioSelect,
+        initial=Overlap.ONE_DAY,
+        error_messages={"required": "Choose how long the old one works on."},
+        help_text="Put the new one into your programs within this time; then the old one is refused.",
+    )
+
+
+class ReplaceTokenForm(ReplaceKeyForm):
+    """The same for a token, which has an end of its own."""
+
+    days = forms.IntegerField(
+        label="Days until the new one expires",
+        min_value=1,
+        max_value=LONGEST_LIFE.days,
+        help_text=f"1 to {LONGEST_LIFE.days}. Filled in with the life that the old one was made for.",
     )

@@ -56,6 +56,22 @@ for page in exchange.get_paginator("list_data_sets").paginate(Origin="ENTITLED")
     for data_set in page["DataSets"]:
         print(data_set["Id"], data_set["Name"])
 """
+_KEY_PROFILE = """\
+# ~/.aws/config
+[profile entrepot]
+region = {region}
+services = entrepot
+aws_access_key_id = {key_id}
+aws_secret_access_key = {secret}
+
+[services entrepot]
+dataexchange =
+  endpoint_url = {url}
+marketplace_catalog =
+  endpoint_url = {url}
+marketplace_agreement =
+  endpoint_url = {url}
+"""
 _KEY_CLI = """\
 export AWS_ACCESS_KEY_ID={key_id}
 export AWS_SECRET_ACCESS_KEY={secret}
@@ -127,6 +143,7 @@ def for_access_key(key_id: str, secret: str) -> list[Snippet]:
         Snippet(".env", "bash", _fill(_KEY_ENV, **values), "entrepot.env"),
         Snippet("boto3", "python", _fill(_KEY_BOTO3, **values)),
         Snippet("AWS CLI", "bash", _fill(_KEY_CLI, **values)),
+        Snippet("AWS profile, for aws --profile entrepot", "ini", _fill(_KEY_PROFILE, **values)),
     ]
 
 

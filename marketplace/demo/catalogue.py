@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from marketplace.demo import sources
+from publishers.models import Frequency, Region
 
 Row = dict[str, str]
 Release = tuple[str, dict[str, bytes]]  # (comment, {file name: content})
@@ -23,6 +24,19 @@ redistribute it, also commercially. It comes as it is, without any warranty of c
 
 Name the source that the product page gives when you publish results."""
 
+#: what the two texts allow; what they do not speak of is not said on the page either
+RIGHTS: dict[str, dict[str, bool]] = {
+    CC0_TERMS: dict.fromkeys(("commercial_use", "derived_works", "model_training", "redistribution", "resale"), True),
+    PUBLIC_TERMS: {"commercial_use": True, "redistribution": True},
+}
+#: the publisher's word for how often data comes -> what the catalogue filters by
+FREQUENCIES = {
+    "Quarterly": Frequency.QUARTERLY,
+    "Yearly": Frequency.YEARLY,
+    "On change": Frequency.IRREGULAR,
+    "Complete": Frequency.ONCE,
+}
+
 
 @dataclass(frozen=True)
 class DemoProduct:
@@ -39,6 +53,11 @@ class DemoProduct:
     terms: str
     dictionary: list[tuple[str, str, str]]
     releases: Callable[[Path], Iterable[Release]]
+
+    @property
+    def region(self) -> Region:
+        """Return the part of the world that the coverage names."""
+        return Region.NORTH_AMERICA if self.coverage.startswith("United States") else Region.EUROPE
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,16 @@ from marketplace.core.actors import Actor
 from marketplace.core.models import Membership, Organization, StorageConnection, User
 from marketplace.core.operations.organizations import create_organization
 from marketplace.core.operations.storage import create_storage_connection
-from marketplace.demo.catalogue import PUBLISHERS, DemoProduct, DemoPublisher
-from publishers.models import DataSet, Product, PublishedRevision, Revision
-from publishers.operations import data_sets, products, revisions, search
+from marketplace.core.operations.users import make_operator
+from marketplace.demo.catalogue import FREQUENCIES, PUBLISHERS, RIGHTS, DemoProduct, DemoPublisher
+from publishers.models import DataSet, PersonalData, Product, PublishedRevision, Revision
+from publishers.operations import data_sets, documents, products, revisions, search
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer
 from subscriptions.queries import list_entitled_data_sets, living_agreement
 
 SUBSCRIBER = ("Northwind Research", "subscriber@demo.entrepot.example")
+OPERATOR = ("Exchange operations", "operator@demo.entrepot.example")
 SUBSCRIBED = ("New York departures by quarter", "Seattle daily weather", "Technology share prices 2000 to 2010")
 LANDING_BUCKET = "northwind-landing"
 Say = Callable[[str], None]
@@ -36,7 +38,7 @@ Say = Callable[[str], None]
 
 def passwords() -> dict[str, str]:
     """Return {e-mail: password} of the demo's people, made once and kept in the state directory (mode 0600)."""
-    emails = [publisher.email for publisher in PUBLISHERS] + [SUBSCRIBER[1]]
+    emails = [publisher.email for publisher in PUBLISHERS] + [SUBSCRIBER[1], OPERATOR[1]]
     path = Path(settings.STATE_DIRECTORY or tempfile.gettempdir()) / "demo-logins.json"
     known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
     for email in emails:
@@ -56,10 +58,13 @@ def load(say: Say) -> None:
         held_back = _subscriber(logins[SUBSCRIBER[1]], say)
         for product, revision_id in held_back:
             _finalize(product, revision_id)
+    operator, _ = _member(*OPERATOR, logins[OPERATOR[1]])
+    make_operator(user=operator.user, actor=Actor(kind="system"), at=timezone.now())
     say("Demo logins:")
     say(f"  subscriber  {SUBSCRIBER[1]}  {logins[SUBSCRIBER[1]]}")
     for publisher in PUBLISHERS:
         say(f"  publisher   {publisher.email}  {logins[publisher.email]}")
+    say(f"  operator    {OPERATOR[1]}  {logins[OPERATOR[1]]}")
 
 
 def _member(name: str, email: str, password: str) -> tuple[Membership, bool]:
@@ -122,11 +127,17 @@ def _product(member: Membership, entry: DemoProduct, email: str, directory: Path
             support_contact=email,
             terms=entry.terms,
             dictionary=[{"column": c, "type": t, "meaning": m} for c, t, m in entry.dictionary],
+            frequency=FREQUENCIES[entry.frequency],
+            regions=[entry.region],
+            personal_data=PersonalData.NONE,
+            licence_rights=RIGHTS[entry.terms],
             actor=actor,
             at=now,
         )
     if not product.published_data_sets.exists():
         products.add_data_set(product=product, data_set=data_set, actor=actor, at=now)
+    if not product.documents.exists():
+        documents.make_sample(product=product, actor=actor, at=now)
     product = products.publish_product(product=product, actor=actor, at=now)
     _backdate(product)
 

@@ -71,6 +71,13 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be yes or no, not {value!r}.")
         return value == "yes"
 
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """Return one of some words; refuse anything else."""
+        value = self.text(name, default).lower()
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value
+
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number within [least, most]."""
         value = self.text(name, str(default))

@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_cotton",
     "drf_spectacular",
@@ -139,6 +140,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "marketplace.core.middleware.MemberMiddleware",
+    "marketplace.console.sessions.SessionsMiddleware",
+    "marketplace.console.second_factor.SecondFactorMiddleware",
     "marketplace.core.pages.RefusalMiddleware",
 ]
 ROOT_URLCONF = "marketplace.urls"
@@ -154,6 +157,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "marketplace.core.context.site",
+                "marketplace.console.context.publishing",
             ],
             "loaders": [
                 (
@@ -206,14 +210,34 @@ ACCOUNT_RATE_LIMITS = {
 }
 #: seconds for which password or second factor are not asked again before keys and destinations change
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+#: second factors are asked of those who can publish, pay or change the team; see console/second_factor.py
+REQUIRE_MFA = env.flag("REQUIRE_MFA")
+MFA_ADAPTER = "marketplace.console.accounts.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED = False
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "authenticate": "marketplace.console.account_forms.AuthenticateForm",
+    "reauthenticate": "marketplace.console.account_forms.ReauthenticateForm",
+    "add_webauthn": "marketplace.console.account_forms.AddKeyForm",
+}
+#: wrong codes of a second factor: (how many, in how many seconds), counted for each person
+MFA_CODE_LIMITS = [(5, 300), (50, 86_400)]
+#: Without a mail server what would be mailed is shown where it can be, such as the links of invitations.
+SENDS_EMAIL = env.text("EMAIL_HOST", "-") != "-"
+#: Nobody can verify an address where nothing is mailed; a second factor must be possible there too.
+MFA_ALLOW_UNVERIFIED_EMAIL = not SENDS_EMAIL
 EMAIL_BACKEND = (
-    "django.core.mail.backends.smtp.EmailBackend"
-    if env.text("EMAIL_HOST", "-") != "-"
-    else "django.core.mail.backends.console.EmailBackend"
+    "django.core.mail.backends.smtp.EmailBackend" if SENDS_EMAIL else "django.core.mail.backends.console.EmailBackend"
 )
 EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.number("EMAIL_PORT", 25, least=1, most=65_535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+#: none, starttls (mostly port 587) or tls (mostly port 465)
+_email_security = env.choice("EMAIL_SECURITY", "none", ("none", "starttls", "tls"))
+EMAIL_USE_TLS = _email_security == "starttls"
+EMAIL_USE_SSL = _email_security == "tls"
+EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Entrepot <no-reply@localhost>")
 
 # --- browsers ------------------------------------------------------------------------------------------------------------
@@ -251,7 +275,7 @@ CONTENT_SECURITY_POLICY = {
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "build" / "static")))
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("screens", BASE_DIR / "docs" / "screens")]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "storages.backends.s3.S3Storage",
@@ -293,10 +317,15 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "ApprovalRuleKind": "marketplace.console.api.serializers.products.APPROVAL_RULES",
+        "DocumentKind": "marketplace.console.api.serializers.documents.DOCUMENT_KINDS",
+        "QuestionKind": "marketplace.console.api.serializers.products.QUESTION_KINDS",
         "DataGrantState": "marketplace.console.api.serializers.data_grants.STATES",
         "JobState": "jobs.models.JobState",
         "ProductState": "publishers.models.ProductState",
+        "RequestState": "subscriptions.models.RequestState",
         "RevisionState": "marketplace.console.api.serializers.data_sets.STATES",
+        "SourceKind": "marketplace.core.models.sources.SourceKind.values",
         "WebhookDeliveryState": "marketplace.core.models.WebhookDeliveryState",
     },
     "POSTPROCESSING_HOOKS": [
@@ -308,26 +337,43 @@ SPECTACULAR_SETTINGS = {
 # --- work: which fact wakes which task, and what runs by the clock ---------------------------------------------------------
 #: event name -> tasks; the one page where all reactions across applications can be read
 EVENT_ROUTES: dict[str, list[str]] = {
+    "team.changed": ["core.tell_team"],
+    "organization.renamed": ["publishers.index_products_of"],
     "revision.finalized": ["publishers.publish_revision"],
-    "revision.published": ["jobs.start_auto_exports", "subscriptions.announce_revision"],
-    "revision.revoked": ["subscriptions.announce_revocation"],
+    "revision.published": [
+        "jobs.start_auto_exports",
+        "subscriptions.announce_revision",
+        "subscriptions.tell_of_revision",
+    ],
+    "revision.revoked": ["subscriptions.announce_revocation", "subscriptions.tell_of_revocation"],
     "product.published": ["publishers.index_product", "subscriptions.announce_product"],
     "upload.completed": ["publishers.verify_upload"],
     "product.data_set_added": ["subscriptions.extend_entitlements", "subscriptions.announce_data_set"],
-    "data_set.notified": ["subscriptions.announce_notification"],
-    "data_grant.accepted": ["subscriptions.announce_grant_accepted"],
+    "data_set.notified": ["subscriptions.announce_notification", "subscriptions.tell_of_notification"],
+    "data_grant.accepted": ["subscriptions.announce_grant_accepted", "subscriptions.tell_of_grant_accepted"],
     "data_grant.extended": ["subscriptions.announce_grant_extended"],
     "data_grant.revoked": ["subscriptions.announce_grant_revoked"],
-    "job.completed": ["jobs.announce_auto_export"],
-    "job.failed": ["jobs.announce_auto_export"],
+    "publisher.requested": ["core.announce_publisher_request"],
+    "publisher.decided": ["core.announce_publisher_decision"],
+    "job.completed": ["jobs.announce_auto_export", "jobs.tell_of_delivery", "jobs.record_use"],
+    "job.failed": ["jobs.announce_auto_export", "jobs.tell_of_delivery"],
+    "data_grant.created": ["subscriptions.tell_of_grant"],
+    "agreement.accepted": ["subscriptions.tell_of_agreement"],
+    "request.created": ["subscriptions.tell_of_request"],
+    "request.decided": ["subscriptions.tell_of_decision"],
+    "request.expired": ["subscriptions.tell_of_expiry"],
+    "data_request.answered": ["subscriptions.tell_author_of_answer"],
 }
 #: task -> seconds between two runs; a slot is a unique row, so that any number of schedulers may run
 SCHEDULE: dict[str, int] = {
     "core.prepare_partitions": 86_400,
     "core.forget_old_rows": 3_600,
+    "core.tell_of_expiring_credentials": 86_400,
+    "subscriptions.attend_to_requests": 300,
     "publishers.abort_stale_uploads": 3_600,
     "jobs.remove_left_overs": 86_400,
     "publishers.forget_change_sets": 86_400,
+    "storefront.tell_saved_searches": 600,
 }
 WORKER_NAME = env.text("ENTREPOT_WORKER_NAME", "")
 CELERY_BROKER_URL = BROKER_URL

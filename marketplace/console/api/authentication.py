@@ -11,6 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from marketplace.awsapi.authentication import authenticate, presents_credentials
+from marketplace.console.second_factor import SecondFactorNeeded, lacks_required
 from marketplace.core import scopes
 from marketplace.core.actors import Actor
 from marketplace.core.errors import Denied
@@ -73,6 +74,8 @@ class MemberSessionAuthentication(SessionAuthentication):
         self.enforce_csrf(request)
         if asked.membership is None:
             raise NoOrganization
+        if lacks_required(asked):
+            raise SecondFactorNeeded
         held = scopes.allowed(asked.membership)
         caller = Caller(asked.organization, asked.membership, asked.user, asked.actor, held, timezone.now())
         return asked.user, caller

@@ -33,7 +33,8 @@ def answer_problem(error: Exception, context: Mapping[str, Any]) -> JsonResponse
     request = context["request"]
     asked: HttpRequest = request._request
     if isinstance(error, Denied):
-        _record_refusal(request.auth, context["view"], error)
+        # Not request.auth: where the caller could not be established it would try, and raise, once more.
+        _record_refusal(getattr(request, "_auth", None), context["view"], error)
     return problem_response(_problem(error, asked), asked)
 
 

@@ -22,7 +22,10 @@ from marketplace.core import scopes
 TAGS: dict[str, str] = {
     "Account": "Who the credentials belong to, and what they may do.",
     "Catalogue": "What is on offer. Anybody may read it.",
+    "Saved searches": "Searches of the catalogue that you keep, and are told of new matches.",
+    "Data requests": "Data that organizations look for and the catalogue does not have, and what publishers answer.",
     "Subscriptions": "Accept an offer, and see what your organization may read because of it.",
+    "Subscription requests": "Ask for a product whose publisher decides who subscribes, and decide as its publisher.",
     "Data grants": "Share a data set directly with one organization, or accept what was shared with you.",
     "Storage connections": "Buckets of your own that the exchange delivers to and imports from.",
     "Auto-exports": "Deliver each new revision of an entitled data set to a bucket.",
@@ -30,10 +33,14 @@ TAGS: dict[str, str] = {
     "Products": "What you publish: pages, terms, data sets, and whether they are in the catalogue.",
     "Data sets": "Take back and delete what nobody has yet. The rest of data sets is on the AWS-shaped API.",
     "Events": "What your organization is told: revisions, deliveries, data grants and publishers' notices, for 90 days.",
+    "Notifications": "What you as a member were told in the inbox and by mail, and what you want to be told.",
     "Webhooks": "Have events sent to an address of yours, signed as Standard Webhooks says, and send them again.",
     "Source connections": "Databases and lake catalogues of your own whose tables you publish without copying them.",
     "Imports": "Bring a file from a URL into a draft revision.",
     "Credentials": "API tokens and access keys of your organization.",
+    "Team": "Members of your organization, whom you invite, and what others read about you.",
+    "Audit log": "What was done and refused in your organization, in a chain that shows every change.",
+    "Operator": "Run the installation: its look, approvals, organizations and users, health. For its operators only.",
     data_schema.TAG: "Rows and files of the data sets that you are entitled to.",
 }
 DESCRIPTION = """\

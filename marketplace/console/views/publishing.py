@@ -1,8 +1,6 @@
 """A publisher's overview: figures, what waits, who subscribes, and the publisher's side of the receipts."""
 
-import csv
-from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -16,6 +14,7 @@ from jobs.progress import progress_of
 from jobs.queries import get_delivery_of_publisher, list_deliveries_of_publisher, list_transfers
 from marketplace.console.queries import (
     FAILED,
+    count_publishing,
     count_subscribers,
     last_deliveries_to,
     list_delivery_days,
@@ -24,14 +23,14 @@ from marketplace.console.queries import (
     summarize_deliveries,
 )
 from marketplace.core import scopes
+from marketplace.core.csv_text import csv_line
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page
 from marketplace.core.templatetags.ui import bytes_, compact
 from publishers.models import ProductState
-from publishers.queries.data_sets import list_owned_data_sets
 from publishers.queries.products import list_owned_products
 from subscriptions.models import Agreement
-from subscriptions.queries import list_subscribers
+from subscriptions.request_queries import list_subscribed_products, requests_by_agreement, search_subscribers
 
 DAYS = 30
 #: the last 30 times 24 hours touch 31 days of the calendar
@@ -70,20 +69,19 @@ def publish(request: MemberRequest) -> HttpResponse:
     days = list_delivery_days(owner=owner, at=now, days=CALENDAR_DAYS)
     deliveries = list_deliveries_of_publisher(owner=owner)
     month = summarize_deliveries(deliveries, since=now - timedelta(days=DAYS))
-    products = list_owned_products(owner=owner)
-    data_sets = list_owned_data_sets(owner=owner).count()
+    counted = count_publishing(owner=owner)
     rate = month.success_rate
     context = {
         "figures": [
-            ("Data sets", compact(data_sets)),
-            ("Products listed", compact(products.filter(state=ProductState.PUBLISHED).count())),
-            ("Subscribers", compact(count_subscribers(owner=owner))),
+            ("Data sets", compact(counted.data_sets)),
+            ("Products listed", compact(counted.listed)),
+            ("Subscribers", compact(counted.subscribers)),
             ("Delivered, 30 days", compact(month.completed)),
             ("Sent, 30 days", bytes_(month.size_bytes)),
             # Rounded down: 100 % must mean that nothing failed.
             ("Success rate, 30 days", "–" if rate is None else f"{int(rate * 10) / 10:g} %"),
         ],
-        "has_data_sets": data_sets > 0,
+        "has_data_sets": counted.data_sets > 0,
         "days": days,
         "busy_days": [day for day in reversed(days) if day.figures.completed or day.figures.failed],
         "values": [day.figures.completed for day in days],
@@ -96,19 +94,15 @@ def publish(request: MemberRequest) -> HttpResponse:
     return render(request, "console/publish.html", context)
 
 
-def _harmless(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula. Source: OWASP, CSV injection."""
-    text = str(value)
-    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r", "\n"} else text
-
-
-def _csv_of(agreements: Iterable[Agreement]) -> HttpResponse:
+def _csv_of(agreements: list[Agreement], last: dict[tuple[str, str], datetime]) -> HttpResponse:
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = 'attachment; filename="subscribers.csv"'
     answer.headers["Cache-Control"] = "no-store"
-    writer = csv.writer(answer)
-    writer.writerow(["organization", "account_id", "product", "product_id", "subscribed_at", "terms_version"])
+    names = ["organization", "account_id", "product", "product_id", "subscribed_at", "terms_version"]
+    answer.write(csv_line([*names, "last_delivery_at", "request_id"]))
+    asked = requests_by_agreement(agreement_ids=[agreement.pk for agreement in agreements])
     for agreement in agreements:
+        delivered_at = last.get((agreement.organization_id, agreement.product_id))
         row = (
             agreement.organization.name,
             agreement.organization.account_id,
@@ -116,27 +110,39 @@ def _csv_of(agreements: Iterable[Agreement]) -> HttpResponse:
             agreement.product_id,
             agreement.accepted_at.isoformat(timespec="seconds"),
             agreement.offer_version.number,
+            delivered_at.isoformat(timespec="seconds") if delivered_at else "",
+            asked.get(agreement.pk, ""),
         )
-        writer.writerow([_harmless(cell) for cell in row])
+        answer.write(csv_line(row))
     return answer
 
 
 @require_safe
 @member_page("publish:read")
 def subscribers(request: MemberRequest) -> HttpResponse:
-    """List who subscribes to what; ?format=csv downloads all of them."""
+    """List who subscribes to what, found by name, account id or product; ?format=csv downloads all that match."""
     owner = request.organization
-    agreements = list_subscribers(owner=owner).select_related("offer_version")
+    words = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:120]
+    products = list(list_subscribed_products(owner=owner).values_list("pk", "name"))
+    product_id = request.GET.get("product", "")
+    product_id = product_id if product_id in {pk for pk, _ in products} else ""
+    agreements = search_subscribers(owner=owner, words=words, product_id=product_id)
     if request.GET.get("format") == "csv":
-        return _csv_of(agreements.iterator(chunk_size=1000))
+        rows = list(agreements)
+        return _csv_of(rows, last_deliveries_to(owner=owner, organization_ids={a.organization_id for a in rows}))
     page = Paginator(agreements, SUBSCRIBERS_PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     last = last_deliveries_to(owner=owner, organization_ids={a.organization_id for a in shown})
+    asked = requests_by_agreement(agreement_ids=[a.pk for a in shown])
     context = {
         "page": page,
-        "rows": [(a, last.get((a.organization_id, a.product_id))) for a in shown],
-        "organizations": count_subscribers(owner=owner),
-        "has_listed": list_owned_products(owner=owner).filter(state=ProductState.PUBLISHED).exists(),
+        "rows": [(a, last.get((a.organization_id, a.product_id)), asked.get(a.pk)) for a in shown],
+        "organizations": count_subscribers(owner=owner) if products else 0,
+        "words": words,
+        "products": products,
+        "product_id": product_id,
+        "is_filtered": bool(words or product_id),
+        "has_listed": bool(products) or list_owned_products(owner=owner).filter(state=ProductState.PUBLISHED).exists(),
     }
     return render(request, "console/subscribers.html", context)
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from marketplace.console.api.fields import Strict, Text
 from marketplace.core import scopes
+from marketplace.core.operations.credentials import Overlap
 
 
 class Party(serializers.Serializer[Any]):
@@ -41,6 +42,9 @@ class Token(serializers.Serializer[Any]):
     created_by = serializers.CharField(source="user.email")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
+    replaced_by = serializers.CharField(
+        source="rotated_to_id", allow_null=True, help_text="The token in whose favour this one ends; null for most."
+    )
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -68,6 +72,10 @@ class AccessKeyShape(serializers.Serializer[Any]):
     access_key_id = serializers.CharField()
     created_by = serializers.CharField(source="user.email")
     created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="null: it has no end.")
+    replaced_by = serializers.CharField(
+        source="rotated_to_id", allow_null=True, help_text="The key in whose favour this one ends; null for most."
+    )
     last_used_at = serializers.DateTimeField(allow_null=True)
 
 
@@ -81,3 +89,22 @@ class NewAccessKey(Strict):
     """What a key pair is for."""
 
     name = Text(max_length=120)
+
+
+class KeyReplacement(Strict):
+    """How long the old one works on."""
+
+    overlap = serializers.ChoiceField(
+        choices=Overlap.choices,
+        required=False,
+        default=Overlap.ONE_DAY.value,
+        help_text="Both work for so long; then the old one ends.",
+    )
+
+
+class TokenReplacement(KeyReplacement):
+    """How long the old one works on, and the new one's end."""
+
+    expires_at = serializers.DateTimeField(
+        required=False, help_text="Within 366 days; when left out, it lives as long as the old one was made to."
+    )

@@ -208,3 +208,10 @@ class NewImport(Strict):
         help_text='Of the bucket: an object that names the objects, `{"entries": [{"url": "s3://bucket/key"}]}` or one key '
         "or s3:// URL per line.",
     )
+
+
+class Retried(serializers.Serializer[Any]):
+    """What was started again."""
+
+    retried = serializers.IntegerField()
+    left = serializers.IntegerField(help_text="How many more have failed; call again for them.")

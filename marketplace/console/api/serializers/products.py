@@ -7,12 +7,27 @@ from rest_framework import serializers
 from marketplace.console.api.fields import Flag, Number, Strict, Text
 from marketplace.console.api.paging import PageQuery
 from marketplace.console.api.serializers.account import Party
-from publishers.models import AssetType, Category, HistoryRule, ProductState
+from publishers.models import (
+    LICENCE_RIGHTS,
+    AssetType,
+    Category,
+    Frequency,
+    HistoryRule,
+    PersonalData,
+    ProductState,
+    Region,
+    Visibility,
+)
+from publishers.models.facets import Delivery, PriceKind
 from publishers.operations.products import TEXTS
+from publishers.operations.questions import CHOICE, HELP, KINDS, LABEL
+from publishers.operations.questions import RULES as RULE_KINDS
 from publishers.queries.catalogue import SORTS
 
 CATEGORIES = Category.choices
 RULES = HistoryRule.choices
+QUESTION_KINDS = list(KINDS.items())
+APPROVAL_RULES = [(kind, kind) for kind in RULE_KINDS]
 
 
 class Column(Strict):
@@ -21,6 +36,30 @@ class Column(Strict):
     column = Text(max_length=500)
     type = Text(max_length=500, required=False, default="")
     meaning = Text(max_length=500, required=False, default="")
+
+
+class ProductQuestion(Strict):
+    """What a subscriber answers before you decide. `key` is given back with each question: send it to keep it."""
+
+    key = Text(required=False, max_length=8)
+    label = Text(max_length=LABEL)  # type: ignore[assignment]
+    kind = serializers.ChoiceField(choices=QUESTION_KINDS, required=False, default="text")
+    help = Text(required=False, default="", max_length=HELP)
+    is_required = Flag(required=False, default=True)
+    choices = serializers.ListField(
+        child=Text(max_length=CHOICE), required=False, default=list, help_text="Of a choice: 2 to 50."
+    )
+
+
+class ApprovalRule(Strict):
+    """Whom to let in without deciding: any one rule that fits is enough."""
+
+    kind = serializers.ChoiceField(choices=APPROVAL_RULES)
+    value = Text(required=False, default="", max_length=253, help_text="A domain, or an account id of 12 digits.")
+
+    def to_representation(self, instance: Any) -> Any:
+        """Return the rule as it is kept: without a value where it needs none."""
+        return dict(instance)
 
 
 class ProductDataSetShape(serializers.Serializer[Any]):
@@ -43,6 +82,10 @@ class ProductSummary(serializers.Serializer[Any]):
     short_description = serializers.CharField()
     category = serializers.ChoiceField(choices=CATEGORIES)
     state = serializers.ChoiceField(choices=ProductState.choices)
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    submitted_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it waits for the operator's approval."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     published_at = serializers.DateTimeField(allow_null=True)
@@ -78,6 +121,14 @@ class ProductShape(ProductSummary):
     support_contact = serializers.CharField()
     logo_url = serializers.CharField(allow_null=True, help_text="Works for five minutes.")
     dictionary = Column(many=True)
+    frequency = serializers.ChoiceField(choices=Frequency.choices, allow_blank=True)
+    regions = serializers.ListField(child=serializers.ChoiceField(choices=Region.choices))
+    personal_data = serializers.ChoiceField(choices=PersonalData.choices, allow_blank=True)
+    licence_rights = serializers.DictField(child=serializers.BooleanField())
+    requires_approval = serializers.BooleanField()
+    questions = ProductQuestion(many=True)
+    approval_rules = ApprovalRule(many=True)
+    refusal = serializers.CharField(help_text="Why the operator did not approve it; empty otherwise.")
     offer = Offer(allow_null=True)
     data_sets = ProductDataSetShape(many=True)
     missing = Missing(many=True, help_text="Of a draft: what is needed before it can be published.")
@@ -97,6 +148,16 @@ class ProductChange(Strict):
     support_contact = Text(required=False, max_length=TEXTS["support_contact"])
     terms = Text(required=False, max_length=100_000, help_text="What a subscriber accepts.")
     dictionary = Column(many=True, required=False)
+    frequency = serializers.ChoiceField(choices=Frequency.choices, required=False, allow_blank=True)
+    regions = serializers.ListField(child=serializers.ChoiceField(choices=Region.choices), required=False)
+    personal_data = serializers.ChoiceField(choices=PersonalData.choices, required=False, allow_blank=True)
+    licence_rights = serializers.DictField(
+        child=Flag(), required=False, help_text=f"Whether a use is allowed: {', '.join(LICENCE_RIGHTS)}."
+    )
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    requires_approval = Flag(required=False)
+    questions = ProductQuestion(many=True, required=False)
+    approval_rules = ApprovalRule(many=True, required=False)
 
 
 class NewProduct(ProductChange):
@@ -133,6 +194,20 @@ class CatalogueQuery(PageQuery):
     publisher = serializers.ListField(
         child=serializers.RegexField(r"^[0-9]{12}$"), required=False, max_length=20, help_text="Account ids."
     )
+    price = serializers.ListField(
+        child=serializers.ChoiceField(choices=PriceKind.choices), required=False, help_text="May be repeated."
+    )
+    delivery = serializers.ListField(
+        child=serializers.ChoiceField(choices=Delivery.choices),
+        required=False,
+        help_text="How the data is had. May be repeated.",
+    )
+    frequency = serializers.ListField(
+        child=serializers.ChoiceField(choices=Frequency.choices), required=False, help_text="May be repeated."
+    )
+    region = serializers.ListField(
+        child=serializers.ChoiceField(choices=Region.choices), required=False, help_text="May be repeated."
+    )
     sort = serializers.ChoiceField(choices=list(SORTS), required=False, default="relevant")
 
 
@@ -145,10 +220,43 @@ class CatalogueItem(serializers.Serializer[Any]):
     category = serializers.ChoiceField(choices=CATEGORIES)
     publisher = Party(source="owner")
     formats = serializers.ListField(child=serializers.CharField(), source="search.formats")
+    deliveries = serializers.ListField(
+        child=serializers.ChoiceField(choices=Delivery.choices), source="search.deliveries"
+    )
+    prices = serializers.ListField(child=serializers.ChoiceField(choices=PriceKind.choices), source="search.prices")
+    frequency = serializers.ChoiceField(choices=Frequency.choices, allow_blank=True)
+    regions = serializers.ListField(child=serializers.ChoiceField(choices=Region.choices))
     size_bytes = serializers.IntegerField(source="search.size_bytes")
     revision_count = serializers.IntegerField(source="search.revision_count")
     refreshed_at = serializers.DateTimeField(source="search.refreshed_at", allow_null=True)
     published_at = serializers.DateTimeField()
+
+
+class CatalogueFacets(serializers.Serializer[Any]):
+    """Word of a facet -> how many products there are; each facet is counted without its own filter."""
+
+    category = serializers.DictField(child=serializers.IntegerField())
+    price = serializers.DictField(child=serializers.IntegerField())
+    delivery = serializers.DictField(child=serializers.IntegerField())
+    format = serializers.DictField(child=serializers.IntegerField())
+    frequency = serializers.DictField(child=serializers.IntegerField())
+    region = serializers.DictField(child=serializers.IntegerField())
+    publisher = serializers.DictField(
+        child=serializers.IntegerField(), help_text="By account id; the 500 with most products."
+    )
+
+
+class CatalogueMatches(serializers.Serializer[Any]):
+    """A page of the catalogue, and what the whole of the matches looks like."""
+
+    items = CatalogueItem(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(help_text="How many products match; at least so many when `is_capped`.")
+    is_capped = serializers.BooleanField(help_text="There are more matches than were counted.")
+    facets = CatalogueFacets()
+    suggestion = serializers.CharField(
+        allow_blank=True, help_text="Where nothing matches: a name that the words may have meant."
+    )
 
 
 class CatalogueDataSet(serializers.Serializer[Any]):
@@ -174,5 +282,8 @@ class CatalogueProduct(CatalogueItem):
     support_contact = serializers.CharField()
     logo_url = serializers.CharField(allow_null=True, help_text="Works for five minutes.")
     dictionary = Column(many=True)
+    personal_data = serializers.ChoiceField(choices=PersonalData.choices, allow_blank=True)
+    licence_rights = serializers.DictField(child=serializers.BooleanField())
+    requires_approval = serializers.BooleanField(help_text="Whether the publisher decides who subscribes.")
     offer = Offer(allow_null=True, help_text="Null while the product cannot be subscribed to.")
     data_sets = CatalogueDataSet(many=True)

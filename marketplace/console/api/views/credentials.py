@@ -9,9 +9,11 @@ from marketplace.console.api.serializers.account import (
     AccessKeyShape,
     CreatedAccessKey,
     CreatedToken,
+    KeyReplacement,
     NewAccessKey,
     NewToken,
     Token,
+    TokenReplacement,
 )
 from marketplace.core import scopes
 from marketplace.core.errors import Denied
@@ -86,6 +88,31 @@ class TokenView(ApiView):
         credentials.revoke_api_token(token=token, actor=caller.actor, at=caller.at)
 
 
+class TokenRotateView(ApiView):
+    tag = "Credentials"
+
+    @operation(
+        "rotate_token", scope="keys:write", takes=TokenReplacement, gives=CreatedToken, status=201, has_secret=True
+    )
+    def post(self, caller: Caller, token_id: str, body: dict[str, Any]) -> ApiToken | AccessKey:
+        """Replace a token by a new one of the same name and scopes; both work until the overlap is over.
+
+        The new one's text is in this answer and nowhere else. It may do at most what the credential that asks may do.
+        """
+        token = get_owned_api_token(organization=caller.organization, token_id=token_id)
+        _check(caller, frozenset(token.scopes))
+        return _with_text(
+            *credentials.rotate_api_token(
+                token=token,
+                membership=caller.membership,
+                overlap=credentials.Overlap(body["overlap"]),
+                expires_at=body.get("expires_at"),
+                actor=caller.actor,
+                at=caller.at,
+            )
+        )
+
+
 class AccessKeysView(ApiView):
     tag = "Credentials"
 
@@ -119,3 +146,33 @@ class AccessKeyView(ApiView):
         """Revoke an access key; the next request signed with it is refused."""
         key = get_owned_access_key(organization=caller.organization, key_id=key_id)
         credentials.revoke_access_key(key=key, actor=caller.actor, at=caller.at)
+
+
+class AccessKeyRotateView(ApiView):
+    tag = "Credentials"
+
+    @operation(
+        "rotate_access_key",
+        scope="keys:write",
+        takes=KeyReplacement,
+        gives=CreatedAccessKey,
+        status=201,
+        has_secret=True,
+    )
+    def post(self, caller: Caller, key_id: str, body: dict[str, Any]) -> ApiToken | AccessKey:
+        """Replace an access key by a new one of the same name; both work until the overlap is over.
+
+        The new one's secret is in this answer and nowhere else. The credential that asks must be allowed all that its
+        owner's role allows.
+        """
+        key = get_owned_access_key(organization=caller.organization, key_id=key_id)
+        _check(caller, scopes.ALL)
+        return _with_text(
+            *credentials.rotate_access_key(
+                key=key,
+                membership=caller.membership,
+                overlap=credentials.Overlap(body["overlap"]),
+                actor=caller.actor,
+                at=caller.at,
+            )
+        )

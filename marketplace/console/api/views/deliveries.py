@@ -27,6 +27,7 @@ from marketplace.console.api.serializers.deliveries import (
     NewImport,
     PublishedDelivery,
     ReceiptLine,
+    Retried,
 )
 from marketplace.core import scopes
 from marketplace.core.errors import Invalid, NotFound
@@ -91,6 +92,18 @@ class DeliveryRetryView(ApiView):
         """Run a failed export again; what arrived is not sent again."""
         job = get_delivery(organization=caller.organization, job_id=delivery_id)
         return lifecycle.retry_job(job=job, actor=caller.actor, at=caller.at)
+
+
+class DeliveriesRetryView(ApiView):
+    tag = "Deliveries"
+
+    @operation("retry_failed_deliveries", scope="subscriptions:write", gives=Retried)
+    def post(self, caller: Caller) -> dict[str, int]:
+        """Run all failed exports of the last 90 days again, 500 a call; what arrived is not sent again."""
+        retried, left = lifecycle.retry_failed_deliveries(
+            organization=caller.organization, actor=caller.actor, at=caller.at
+        )
+        return {"retried": retried, "left": left}
 
 
 class PublishedDeliveriesView(ApiView):

@@ -25,7 +25,8 @@ from publishers.queries.data_sets import get_owned_data_set
 from publishers.queries.products import get_owned_product, list_owned_products
 
 
-def _page(product: Product) -> ProductPage:
+def page_of_owned(product: Product) -> ProductPage:
+    """Return a product as its owner sees it, with what a draft lacks."""
     missing = products.blockers(product) if product.state == ProductState.DRAFT else []
     return page_of_product(product, missing=missing)
 
@@ -42,7 +43,9 @@ class ProductsView(ApiView):
     @operation("create_product", scope="publish:write", takes=NewProduct, gives=ProductShape, status=201)
     def post(self, caller: Caller, body: dict[str, Any]) -> ProductPage:
         """Create a draft product with one free public offer."""
-        return _page(products.create_product(owner=caller.organization, actor=caller.actor, at=caller.at, **body))
+        return page_of_owned(
+            products.create_product(owner=caller.organization, actor=caller.actor, at=caller.at, **body)
+        )
 
 
 class ProductView(ApiView):
@@ -51,7 +54,7 @@ class ProductView(ApiView):
     @operation("get_product", scope="publish:read", gives=ProductShape)
     def get(self, caller: Caller, product_id: str) -> ProductPage:
         """Read one of your products."""
-        return _page(get_owned_product(owner=caller.organization, product_id=product_id))
+        return page_of_owned(get_owned_product(owner=caller.organization, product_id=product_id))
 
     @operation("update_product", scope="publish:write", takes=ProductChange, gives=ProductShape)
     def patch(self, caller: Caller, product_id: str, body: dict[str, Any]) -> ProductPage:
@@ -62,7 +65,7 @@ class ProductView(ApiView):
         product = get_owned_product(owner=caller.organization, product_id=product_id)
         if body:
             product = products.update_product(product=product, actor=caller.actor, at=caller.at, **body)
-        return _page(product)
+        return page_of_owned(product)
 
 
 class ProductDataSetsView(ApiView):
@@ -99,10 +102,21 @@ class ProductPublishView(ApiView):
     def post(self, caller: Caller, product_id: str) -> ProductPage:
         """Put a product into the catalogue.
 
-        Its finalized revisions are published under the history rules of its data sets.
+        Its finalized revisions are published under the history rules of its data sets. Where the operator approves products
+        it stays a draft, with `submitted_at`, until one has decided.
         """
         product = get_owned_product(owner=caller.organization, product_id=product_id)
-        return _page(products.publish_product(product=product, actor=caller.actor, at=caller.at))
+        return page_of_owned(products.publish_product(product=product, actor=caller.actor, at=caller.at))
+
+
+class ProductWithdrawView(ApiView):
+    tag = "Products"
+
+    @operation("withdraw_product", scope="publish:write", gives=ProductShape)
+    def post(self, caller: Caller, product_id: str) -> ProductPage:
+        """Take a product back that waits for the operator's approval."""
+        product = get_owned_product(owner=caller.organization, product_id=product_id)
+        return page_of_owned(products.withdraw_product(product=product, actor=caller.actor, at=caller.at))
 
 
 class ProductUnpublishView(ApiView):
@@ -112,7 +126,7 @@ class ProductUnpublishView(ApiView):
     def post(self, caller: Caller, product_id: str) -> ProductPage:
         """Take a product out of the catalogue for good; who subscribed keeps access."""
         product = get_owned_product(owner=caller.organization, product_id=product_id)
-        return _page(products.unpublish_product(product=product, actor=caller.actor, at=caller.at))
+        return page_of_owned(products.unpublish_product(product=product, actor=caller.actor, at=caller.at))
 
 
 class ImageParser(BaseParser):
@@ -155,4 +169,4 @@ class ProductLogoView(ApiView):
         content = given.read(products.LOGO_BYTES + 1) if isinstance(given, UploadedFile) else given
         if not isinstance(content, bytes) or not content:
             raise ValidationError({"logo": ["Send an image."]})
-        return _page(products.set_logo(product=product, content=content, actor=caller.actor, at=caller.at))
+        return page_of_owned(products.set_logo(product=product, content=content, actor=caller.actor, at=caller.at))

@@ -1,0 +1,1 @@
+"""Pages and operations of those who run the installation."""
