@@ -1,28 +1,34 @@
 """What an organization is entitled to: data sets, revisions, files; accepting a data grant, ending a subscription."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import F, Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.models import JobState
+from jobs.models import EventAction, Job, JobState
 from jobs.queries import latest_of_data_sets, list_deliveries, list_event_actions
 from marketplace.core import audit, scopes, storage
 from marketplace.core.errors import Conflict
 from marketplace.core.middleware import MemberRequest
+from marketplace.core.models import Organization
 from marketplace.core.pages import member_page, status_of
 from marketplace.core.queries.storage import list_storage_connections
 from marketplace.storefront.snippets import auto_export_call, snippets
-from publishers.models import AssetType
+from publishers.models import AssetType, PublishedDataSet
+from publishers.operations import activity
 from publishers.operations.files import require_file
 from publishers.queries.data_sets import list_assets
 from publishers.queries.publications import first_assets
 from subscriptions import operations
 from subscriptions.queries import (
+    active_entitlements,
     get_agreement,
     get_entitled_asset,
     get_entitled_data_set,
@@ -42,40 +48,120 @@ FILES_PER_REVISION = 3
 FILES_PER_PAGE = 100
 GRANTS_SHOWN = 50
 DELIVERIES_SHOWN = 10
+AGREEMENTS_PER_PAGE = 50
+#: beyond so many data sets a search stands above them
+SEARCHED_FROM = 20
+LONGEST_SEARCH = 200
+#: access that ends within this time is marked
+SOON = timedelta(days=14)
 
 
 @require_safe
 @member_page("subscriptions:read")
 def my_data(request: MemberRequest) -> HttpResponse:
-    """List the entitled data sets with what is new, where it goes and what to do next; and what waits to be accepted."""
+    """List the entitled data sets with what is new, where it goes and until when; ?tab=subscriptions lists the agreements."""
     return _page(request)
+
+
+@dataclass(frozen=True)
+class EntitledRow:
+    """An entitled data set in the list. days_left: whole days until access ends, None without an end."""
+
+    entry: PublishedDataSet
+    actions: list[EventAction]
+    latest: Job | None
+    ends_at: datetime | None
+    days_left: int | None
+    ends_soon: bool
+
+
+def _ends(organization: Organization, shown: list[PublishedDataSet], *, at: datetime) -> dict[str, datetime | None]:
+    """Return when the last entitlement to each data set ends; None for one that has no end."""
+    found: dict[str, datetime | None] = {}
+    periods = active_entitlements(organization=organization, at=at).filter(published_data_set__in=shown)
+    for data_set_id, until in periods.values_list("published_data_set", "valid_until"):
+        before = found.get(data_set_id, until)
+        found[data_set_id] = None if until is None or before is None else max(before, until)
+    return found
+
+
+def _rows(organization: Organization, shown: list[PublishedDataSet], *, at: datetime) -> list[EntitledRow]:
+    by_set: dict[str, list[EventAction]] = {}
+    for action in list_event_actions(organization=organization).filter(published_data_set__in=shown):
+        by_set.setdefault(action.published_data_set_id, []).append(action)
+    latest = latest_of_data_sets(organization=organization, data_set_ids=[entry.pk for entry in shown])
+    ends = _ends(organization, shown, at=at)
+    rows = []
+    for entry in shown:
+        ends_at = ends.get(entry.pk)
+        left = None if ends_at is None else ends_at - at
+        rows.append(
+            EntitledRow(
+                entry,
+                by_set.get(entry.pk, []),
+                latest.get(entry.pk),
+                ends_at,
+                None if left is None else max(0, left.days),
+                left is not None and left < SOON,
+            )
+        )
+    return rows
 
 
 def _page(request: MemberRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     organization, now = request.organization, timezone.now()
-    entitled = list_entitled_data_sets(organization=organization, at=now)
-    page = Paginator(entitled, DATA_SETS_PER_PAGE).get_page(request.GET.get("page"))
-    shown = list(page.object_list)
-    by_set: dict[str, list[object]] = {}
-    for action in list_event_actions(organization=organization).filter(published_data_set__in=shown):
-        by_set.setdefault(action.published_data_set_id, []).append(action)
-    latest = latest_of_data_sets(organization=organization, data_set_ids=[entry.pk for entry in shown])
-    context = {
+    agreements = list_agreements(organization=organization)
+    agreement_count = agreements.count()
+    context: dict[str, Any] = {
+        "tab": "subscriptions" if request.GET.get("tab") == "subscriptions" and agreement_count else "data",
+        "agreement_count": agreement_count,
+        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
+    }
+    if context["tab"] == "subscriptions":
+        # the living ones first
+        ordered = agreements.order_by(F("ended_at").desc(nulls_first=True), "-accepted_at", "pk")
+        context["page"] = Paginator(ordered, AGREEMENTS_PER_PAGE).get_page(request.GET.get("page"))
+        context["total"] = list_entitled_data_sets(organization=organization, at=now).count()
+    else:
+        context |= _data_sets(request, at=now)
+    return render(request, "storefront/my_data.html", context | more, status=status)
+
+
+def _data_sets(request: MemberRequest, *, at: datetime) -> dict[str, Any]:
+    organization = request.organization
+    entitled = list_entitled_data_sets(organization=organization, at=at)
+    total = entitled.count()
+    search = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:LONGEST_SEARCH]
+    found = entitled
+    for word in search.split():
+        found = found.filter(
+            Q(data_set__name__icontains=word)
+            | Q(data_set__owner__name__icontains=word)
+            | Q(product__name__icontains=word)
+            | Q(data_grant__name__icontains=word)
+        )
+    paginator = Paginator(found, DATA_SETS_PER_PAGE)
+    if not search:
+        paginator.count = total  # it was counted above
+    page = paginator.get_page(request.GET.get("page"))
+    rows = _rows(organization, list(page.object_list), at=at)
+    return {
         "page": page,
+        "total": total,
+        "search": search,
+        "is_searched": total > SEARCHED_FROM or bool(search),
         "grants": [
             grant
             for grant in list_received_data_grants(receiver=organization).filter(accepted_at=None)[:GRANTS_SHOWN]
-            if not grant.has_ended(now)
+            if not grant.has_ended(at)
         ],
-        "rows": [(entry, by_set.get(entry.pk, []), latest.get(entry.pk)) for entry in shown],
-        "agreements": list(list_agreements(organization=organization).filter(ended_at=None)),
-        "ended": list(list_agreements(organization=organization).filter(ended_at__isnull=False)[:50]),
+        "rows": rows,
+        "live": any(row.latest is not None and row.latest.state == JobState.IN_PROGRESS for row in rows),
         "has_connections": list_storage_connections(organization=organization).exists(),
-        "has_auto_exports": list_event_actions(organization=organization).exists(),
-        "has_files": entitled.filter(data_set__asset_type=AssetType.S3_SNAPSHOT).exists(),
-        "can_change": "subscriptions:write" in scopes.allowed(request.membership),
+        "has_auto_exports": any(row.actions for row in rows) or list_event_actions(organization=organization).exists(),
+        "has_files": any(row.entry.data_set.holds_files for row in rows)
+        or entitled.filter(data_set__asset_type=AssetType.S3_SNAPSHOT).exists(),
     }
-    return render(request, "storefront/my_data.html", context | more, status=status)
 
 
 @require_safe
@@ -166,6 +252,7 @@ def my_asset_download(request: MemberRequest, data_set_id: str, revision_id: str
         subject=asset,
         detail={"data_set_id": data_set_id, "revision_id": revision_id, "size_bytes": asset.size_bytes},
     )
+    activity.record_use(published_data_set_id=data_set_id, organization_id=request.organization.pk, at=timezone.now())
     response = HttpResponseRedirect(storage.public_vault().presign_get(asset.vault_key, filename=asset.name))
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
