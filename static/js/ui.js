@@ -1,7 +1,7 @@
 // Behaviour that pages share: small light-DOM custom elements, which work on content swapped in later with no init call,
 // and a few listeners on the document. Heavier modules are imported only where their element is on the page.
 //   copy-button[data-value]   tab-group   chart-hover[data-points]   relative-time > time   reveal-password > input + button
-//   [data-theme-switch]   form[data-guard] (warns before unsaved input is left)   #q or [data-search] (the / key)
+//   [data-theme-switch]   form[data-guard] (warns before unsaved input is left)   #q or [data-search] (the / key)   a[data-palette] (Ctrl K, palette.js)
 //   toast(text, tone), or from the server the header HX-Trigger: {"toast": {"text": "Saved", "tone": "success"}}
 
 const sprite = () => document.querySelector("use").getAttribute("href").split("#")[0];
@@ -178,10 +178,29 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Single keys are off while somebody types, in dialogs, and for whoever turned them off.
+const isSingleKey = (event) => !event.ctrlKey && !event.metaKey && !event.altKey && !("noShortcuts" in document.body.dataset)
+  && !event.target.closest?.("input, textarea, select, [contenteditable], dialog");
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.key !== "/" || !isSingleKey(event)) return;
   const search = document.querySelector("#q, [data-search]");
   if (search) { event.preventDefault(); search.focus(); search.select(); }
+});
+
+// Jump to (Ctrl K, or a link with data-palette) and the help on keys (?).
+const openDialog = (id) => import("./palette.js").then((palette) => palette.open(id));
+document.addEventListener("keydown", (event) => {
+  if (!document.getElementById("palette")) return;
+  const jumps = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (!jumps && !(event.key === "?" && isSingleKey(event))) return;
+  event.preventDefault();
+  openDialog(jumps ? "palette" : "keys");
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-palette]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openDialog("palette");
 });
 
 // Browsers without invoker commands get the two that our dialogs use.
@@ -243,3 +262,4 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 if (document.querySelector("multipart-upload")) import("./upload.js");
+if (document.querySelector("pick-files")) import("./picking.js");
