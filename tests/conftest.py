@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 from collections.abc import Callable
@@ -17,8 +18,8 @@ from marketplace.core.actors import Actor
 from marketplace.core.models import Membership, StorageConnection
 from marketplace.core.operations.organizations import create_organization
 from marketplace.core.operations.storage import create_storage_connection
-from publishers.models import DataSet, Product, Revision
-from publishers.operations import data_sets, products, revisions
+from publishers.models import DataSet, DocumentKind, Product, ProductDocument, Revision
+from publishers.operations import data_sets, documents, products, revisions
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer
 from tests.parts import EXCHANGE
@@ -138,6 +139,19 @@ def finalized_revision(make_revision: Callable[..., Revision]) -> Revision:
     return make_revision()
 
 
+def make_listable(product: Product, member: Membership) -> ProductDocument:
+    """Give a product what those that everybody finds need: a small sample, and a dictionary where it has none."""
+    by: dict[str, Any] = {"actor": actor_of(member), "at": timezone.now()}
+    content = io.BytesIO(b"id,delay\n1,5\n2,-3\n")
+    kind = DocumentKind.SAMPLE
+    sample = documents.add_document(product=product, kind=kind, name="sample.csv", stream=content, **by)
+    product.refresh_from_db(fields=["dictionary"])
+    if not product.dictionary:
+        documents.fill_dictionary(product=product, **by)
+        product.refresh_from_db()
+    return sample
+
+
 @pytest.fixture
 def product(publisher: Membership, data_set: DataSet, finalized_revision: Revision) -> Product:
     """A published product with the data set and one finalized revision."""
@@ -155,6 +169,7 @@ def product(publisher: Membership, data_set: DataSet, finalized_revision: Revisi
         at=timezone.now(),
     )
     products.add_data_set(product=made, data_set=data_set, actor=actor, at=timezone.now())
+    make_listable(made, publisher)
     made = products.publish_product(product=made, actor=actor, at=timezone.now())
     work.run_due()
     return made

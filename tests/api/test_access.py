@@ -15,14 +15,16 @@ from jobs.models import Job
 from jobs.operations import event_actions, exports, imports
 from marketplace.console.api.authentication import ANY_MEMBER, PUBLIC
 from marketplace.core import scopes
-from marketplace.core.models import AccessKey, ApiToken, AuditRecord, Event, WebhookEndpoint
+from marketplace.core.models import AccessKey, ApiToken, AuditRecord, Event, Notification, WebhookEndpoint
 from marketplace.core.operations.credentials import create_access_key
+from marketplace.core.operations.team import invite_member
 from marketplace.core.operations.webhooks import create_webhook
 from publishers.models import Product, Revision
 from publishers.operations.revisions import create_revision
-from subscriptions.models import DataGrant
+from subscriptions.models import DataGrant, SavedSearch
 from tests import sources
 from tests.api.conftest import Program, token_of
+from tests.asking import waiting_row
 from tests.conftest import actor_of
 from tests.grants import give_data_grant
 
@@ -46,11 +48,15 @@ def operations() -> list[tuple[str, str, str]]:
 
 def test_every_operation_declares_a_known_scope_or_is_public():
     declared = operations()
-    assert len(declared) == 71
+    assert len(declared) == 153
     assert {scope for _, _, scope in declared} <= set(scopes.SCOPES) | {PUBLIC, ANY_MEMBER}
     assert [(m, p) for m, p, scope in declared if scope == PUBLIC] == [
         ("get", "/api/catalogue"),
         ("get", f"/api/catalogue/{MISSING}"),
+        ("get", f"/api/catalogue/{MISSING}/documents"),
+        ("get", f"/api/catalogue/{MISSING}/documents/{MISSING}"),
+        ("get", "/api/data-requests"),
+        ("get", f"/api/data-requests/{MISSING}"),
     ]
     assert [(m, p) for m, p, scope in declared if scope == ANY_MEMBER] == [("get", "/api/whoami")]
 
@@ -111,9 +117,20 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
         at=now,
     )
     grant = give_data_grant(publisher, subscriber, data_set)
+    asked = waiting_row(subscriber, product)
     token_of(subscriber)
     key, _ = create_access_key(membership=subscriber, name="Key", actor=actor_of(subscriber), at=now)
     token = ApiToken.objects.get(organization=subscriber.organization)
+    invitation, _ = invite_member(
+        organization=subscriber.organization,
+        email="invited@example.org",
+        role="viewer",
+        by=subscriber,
+        actor=actor_of(subscriber),
+        at=now,
+    )
+    told = Notification.objects.create(membership=subscriber, topic="delivery.failed", source_key="fact")
+    saved = SavedSearch.objects.create(organization=subscriber.organization, user=subscriber.user, name="Mine")
     webhook, _ = create_webhook(
         organization=subscriber.organization, url="https://example.org/hook", actor=actor_of(subscriber), at=now
     )
@@ -123,6 +140,8 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
         ("data-grants/{}", grant.pk),
         ("source-connections/{}", sources.unreachable_source(publisher).pk),
         ("received-data-grants/{}", grant.pk),
+        ("subscription-requests/{}", asked.pk),
+        ("received-subscription-requests/{}", asked.pk),
         ("subscriptions/{}", agreement.pk),
         ("storage-connections/{}", connection.pk),
         ("auto-exports/{}", action.pk),
@@ -132,6 +151,9 @@ def resources(publisher, subscriber, agreement, entitled_data_set, connection, p
         ("tokens/{}", token.pk),
         ("access-keys/{}", key.pk),
         ("webhooks/{}", webhook.pk),
+        ("invitations/{}", invitation.pk),
+        ("notifications/{}", told.pk),
+        ("saved-searches/{}", saved.pk),
     ]
 
 
@@ -147,10 +169,16 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
             body = {"is_enabled": False} if "auto-exports" in path and method == "patch" else None
             if method == "patch" and "data-grants" in path:
                 body = {"ends_at": None}
+            if method == "patch" and "notifications" in path:
+                body = {"is_read": True}
+            if path.endswith("/decline"):
+                body = {"reason": "Say what you need it for."}
             if method == "post" and path.endswith("data-sets"):
                 body = {"data_set_id": data_set.pk}
-            if path.endswith("/logo"):
-                continue  # takes an image: the same lookup, tried below
+            if method == "post" and path.endswith("viewers"):
+                body = {"account_id": "123456789012"}
+            if path.endswith("/logo") or "/files/" in path:
+                continue  # takes an image or another file: the same lookup, tried below
             missing = program.call(method, path, body)
             theirs = program.call(method, path.replace(MISSING, there, 1), body)
             assert missing.status_code == theirs.status_code == 404, (method, path, theirs.content)
@@ -161,7 +189,7 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
                 shapes.append(str(problem).replace(there, MISSING))
             assert shapes[0] == shapes[1]
             asked += 1
-    assert asked == 41
+    assert asked == 65
     answer = program.client.put(
         f"/api/products/{product.pk}/logo",
         b"x",
@@ -169,6 +197,10 @@ def test_a_strangers_ids_and_missing_ids_get_the_same_answer(resources, stranger
         headers={"Authorization": f"Bearer {program.token}"},
     )
     assert answer.status_code == 404
+    headers = {"Authorization": f"Bearer {program.token}"}
+    put = program.client.put(f"/api/products/{product.pk}/files/a.csv?kind=SAMPLE", b"a\n1\n", headers=headers)
+    assert put.status_code == 404
+    assert product.documents.count() == 1
     # nothing of all this moved anything
     assert Product.objects.get(pk=product.pk).state == "PUBLISHED"
     assert DataGrant.objects.filter(accepted_at=None, deleted_at=None).count() == 1

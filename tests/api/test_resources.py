@@ -13,7 +13,7 @@ from marketplace.core import work
 from marketplace.core.models import ApiToken, StorageConnection
 from publishers.models import Product
 from tests.api.conftest import Program
-from tests.conftest import connect
+from tests.conftest import connect, make_listable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +26,8 @@ def test_a_product_is_made_described_listed_and_taken_back(publisher, data_set, 
         {"name": "Tides", "category": "Weather", "terms": "v1", "dictionary": [{"column": "h", "meaning": "Metres"}]},
     ).json()
     assert made["state"] == "DRAFT"
-    assert [m["field"] for m in made["missing"]] == ["short_description", "description", "support_contact", "data_sets"]
+    missing = ["short_description", "description", "support_contact", "data_sets", "samples"]
+    assert [m["field"] for m in made["missing"]] == missing
     assert made["dictionary"] == [{"column": "h", "type": "", "meaning": "Metres"}]
     path = f"/api/products/{made['id']}"
     early = program.call("POST", f"{path}/publish")
@@ -41,6 +42,7 @@ def test_a_product_is_made_described_listed_and_taken_back(publisher, data_set, 
     assert entry.status_code == 201
     assert program.call("DELETE", f"{path}/data-sets/{data_set.pk}").status_code == 204
     again = program.call("POST", f"{path}/data-sets", {"data_set_id": data_set.pk}).json()
+    assert program.call("POST", f"{path}/sample").status_code == 201
     published = program.call("POST", f"{path}/publish").json()
     assert (published["state"], published["missing"]) == ("PUBLISHED", [])
     assert [d["entitled_data_set_id"] for d in published["data_sets"]] == [again["entitled_data_set_id"]]
@@ -87,6 +89,7 @@ def test_the_catalogue_is_searched_page_by_page_by_anybody(publisher, product, a
                 "support_contact": "c",
             },
         ).json()
+        make_listable(Product.objects.get(pk=made["id"]), publisher)
         program.call(
             "POST",
             f"/api/products/{made['id']}/data-sets",

@@ -34,7 +34,7 @@ from subscriptions.operations import accept_offer
 from tests.callers import Caller
 from tests.clients.fuzzing import Call, Place, calls
 from tests.clients.wire import Answer, problems_of, service_model
-from tests.conftest import actor_of, connect, make_member, put_asset
+from tests.conftest import actor_of, connect, make_listable, make_member, put_asset
 
 MODEL = service_model("dataexchange")
 SERVICE = load_service("dataexchange")
@@ -180,6 +180,7 @@ def _published(api: Caller, member: Membership) -> dict[str, str]:
     )
     data_set = get_owned_data_set(owner=member.organization, data_set_id=made["DataSetId"])
     products.add_data_set(product=product, data_set=data_set, actor=actor, at=at)
+    make_listable(product, member)
     products.publish_product(product=product, actor=actor, at=at)
     work.run_due()
     return made

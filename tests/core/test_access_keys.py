@@ -90,12 +90,12 @@ def test_a_secret_moved_to_another_row_does_not_open(publisher, stranger):
 @pytest.mark.django_db
 def test_a_revoked_key_is_refused_at_once_and_revoking_again_changes_nothing(publisher):
     key, _ = make(publisher)
-    assert get_access_key(key.access_key_id) == key
+    assert get_access_key(key.access_key_id, timezone.now()) == key
     at = timezone.now()
     revoke_access_key(key=key, actor=actor_of(publisher), at=at)
     revoke_access_key(key=key, actor=actor_of(publisher), at=timezone.now())
     with pytest.raises(NotFound):
-        get_access_key(key.access_key_id)
+        get_access_key(key.access_key_id, timezone.now())
     key.refresh_from_db()
     assert key.revoked_at == at
     assert AuditRecord.objects.filter(action="access_key.revoked").count() == 1

@@ -26,7 +26,7 @@ from publishers.operations import products, revisions
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer, delete_data_grant, end_agreement
 from tests.callers import Caller, token_of
-from tests.conftest import actor_of
+from tests.conftest import actor_of, make_listable
 from tests.grants import accept, give_data_grant
 from tests.jobs.apis import document, import_api, make_api_draft
 
@@ -257,6 +257,7 @@ def test_a_product_is_named_where_there_is_one(publisher, subscriber, asset, ups
         at=at,
     )
     products.add_data_set(product=product, data_set=asset.revision.data_set, actor=actor, at=at)
+    make_listable(product, publisher)
     product = products.publish_product(product=product, actor=actor, at=timezone.now())
     work.run_due()
     agreement = accept_offer(

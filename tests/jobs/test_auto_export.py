@@ -19,7 +19,7 @@ from publishers.models import PublishedRevision, Revision
 from publishers.operations import products, revisions
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import accept_offer, end_agreement
-from tests.conftest import actor_of, connect
+from tests.conftest import actor_of, connect, make_listable
 from tests.jobs.parties import FILES, auto_export, contents, receipts
 from tests.together import outcomes
 
@@ -234,6 +234,7 @@ def test_two_products_with_one_data_set_are_sent_each_under_its_own_entitlement(
         at=timezone.now() - timedelta(hours=1),
     )
     entry = products.add_data_set(product=second, data_set=data_set, actor=actor_of(publisher), at=timezone.now())
+    make_listable(second, publisher)
     products.publish_product(product=second, actor=actor_of(publisher), at=timezone.now())
     subscribe(subscriber, second)
     auto_export(subscriber, entitled_data_set, connection, "one/${Asset.Name}")

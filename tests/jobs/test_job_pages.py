@@ -118,7 +118,7 @@ def test_files_of_a_bucket_are_browsed_ticked_and_imported(client, publisher, dr
     assert "2026/" in page
     assert "october.csv" in client.get(f"{url}?prefix=2026/").content.decode()
     assert "Tick at least one file." in client.post(url, {}).content.decode()
-    done = client.post(f"{url}?connection={source.pk}", {"key": ["prices.csv"]}).url
+    done = client.post(f"{url}?connection={source.pk}", {"file": ["12 prices.csv"]}).url
     work.run_due()
     assert "Completed" in client.get(done).content.decode()
     client.post(f"{url}?connection={source.pk}&prefix=2026/", {"all": "1"})
@@ -128,7 +128,7 @@ def test_files_of_a_bucket_are_browsed_ticked_and_imported(client, publisher, dr
         "prices.csv",
         "2026/october.csv",
     }
-    taken = client.post(f"{url}?connection={source.pk}", {"key": ["prices.csv"]})
+    taken = client.post(f"{url}?connection={source.pk}", {"file": ["12 prices.csv"]})
     assert taken.status_code == 409
     assert "already has an asset named prices.csv" in taken.content.decode()
 

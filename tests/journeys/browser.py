@@ -31,7 +31,7 @@ def sign_in(page: Page, exchange: Exchange, credentials: dict[str, str]) -> None
     page.goto(f"{exchange.url}/accounts/login/")
     page.get_by_label("Email").fill(credentials["user_email"])
     page.get_by_label("Password", exact=True).fill(credentials["password"])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(f"{exchange.url}/home")
 
 

@@ -105,11 +105,23 @@ class Customer:
                 "category": "Mobility",
                 "support_contact": "help@example.org",
                 "terms": "Use it as you like.",
+                "dictionary": [{"column": "id", "type": "integer", "meaning": "A number."}],
             },
         )
+        self.put_sample(made["id"])
         self.call("POST", f"/api/products/{made['id']}/data-sets", json={"data_set_id": data_set})
         self.call("POST", f"/api/products/{made['id']}/publish")
         return self.call("GET", f"/api/catalogue/{made['id']}")
+
+    def put_sample(self, product: str) -> None:
+        """Give a product the sample that those in the catalogue need."""
+        self.call(
+            "PUT",
+            f"/api/products/{product}/files/sample.csv",
+            params={"kind": "SAMPLE"},
+            data=b"id,value\n1,a\n2,b\n",
+            headers={"Content-Type": "text/csv"},
+        )
 
     # --- as a subscriber --------------------------------------------------------------------------------------------
     def connect_bucket(self, name: str) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Every page, as a person sees it: nothing that axe finds, nothing in the console, no sideways scroll, small enough."""
 
+import io
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
+from PIL import Image
 
 from tests.journeys.browser import faults_of, sign_in
 from tests.journeys.client import Customer
@@ -19,6 +23,7 @@ REFLOW = [320, 768, 1024, 1920]  # besides 1440 and 390
 HTML_KB, CSS_KB, ALL_KB, REQUESTS, ELEMENTS = 30, 15, 130, 14, 1500
 
 PUBLIC = ["/", "/catalogue", "/catalogue?q=nothing-is-called-this", "/accounts/login/", "/accounts/signup/"]
+PUBLIC += ["/catalogue?view=list&sort=newest", "/catalogue?q=port&category=Health&format=CSV"]
 PUBLIC += ["/accounts/password/reset/", "/docs", "/api/docs/", "/organizations/{publisher}", "/products/{product}"]
 PUBLISHER = ["/home", "/publish", "/publish/data-sets", "/publish/data-sets/new", "/publish/data-sets/{data_set}"]
 PUBLISHER += ["/publish/data-sets/{data_set}/edit", "/publish/data-sets/{data_set}/revisions/{revision}"]
@@ -34,6 +39,8 @@ PUBLISHER += [
 PUBLISHER += [
     "/publish/products/{product}",
     "/publish/subscribers",
+    "/publish/requests",
+    "/publish/requests/{asked}",
     "/publish/deliveries",
     "/publish/deliveries/{delivery}",
     "/publish/data-grants",
@@ -43,6 +50,12 @@ PUBLISHER += [
     "/publish/data-sets/{apis}/revisions/{apis_draft}",
 ]
 PUBLISHER += ["/sources", "/sources/new", "/sources/new?kind=catalogue"]
+PUBLISHER += [
+    "/publish/products/new?data_set={data_set}",
+    "/publish/products/{product}?view=preview",
+    "/publish/products/{whole}",
+    "/publish/products/{bare}",
+]
 SUBSCRIBER = ["/home", "/my-data", "/my-data/{entitled}", "/my-data/{entitled}/revisions/{revision}", "/deliveries"]
 SUBSCRIBER += ["/deliveries/{delivery}", "/deliveries/{failed}", "/deliveries?state=cancelled", "/auto-exports"]
 SUBSCRIBER += [
@@ -60,8 +73,30 @@ SUBSCRIBER += [
     "/accounts/email/",
     "/accounts/password/change/",
 ]
+SUBSCRIBER += ["/team", "/team/members/{member}", "/team/invitations/new", "/organization", "/audit"]
+SUBSCRIBER += ["/audit?result=denied", "/account", "/account/sessions", "/accounts/2fa/totp/activate/"]
+SUBSCRIBER += ["/accounts/2fa/webauthn/", "/accounts/2fa/webauthn/add/", "/accounts/2fa/recovery-codes/generate/"]
 SUBSCRIBER += ["/organization/new", "/products/{other}/subscribe", "/nothing-here"]
+SUBSCRIBER += ["/my-data/requests", "/my-data/requests/{asked}"]
 SUBSCRIBER += ["/my-data/{granted}", "/my-data/{granted}/revisions/{shared}"]
+PUBLIC += ["/products/{product}?find=nothing-like-this&column=nothing"]
+PUBLISHER += ["/products/{whole}", "/publish/usage", "/publish/usage?days=364"]
+SUBSCRIBER += ["/products/{product}"]
+#: a product with everything that the editor shows
+WHOLE = {
+    "name": "Port calls, for chosen organizations",
+    "category": "Mobility",
+    "terms": "t",
+    "dictionary": [{"column": "port", "type": "string", "meaning": "Where"}],
+    "visibility": "PRIVATE",
+    "requires_approval": True,
+    "questions": [
+        {"label": "What will you use it for?", "kind": "choice", "choices": ["Research", "Trading"]},
+        {"label": "Your web site", "kind": "url", "help": "With https", "is_required": False},
+    ],
+    "approval_rules": [{"kind": "verified_organization"}, {"kind": "email_domain", "value": "example.org"}],
+}
+SUBSCRIBER += ["/notifications", "/notifications?show=unread", "/notifications/settings", "/my-data?tab=subscriptions"]
 NEWCOMER = [
     "/home",
     "/my-data",
@@ -73,7 +108,29 @@ NEWCOMER = [
     "/keys",
 ]
 NEWCOMER += ["/publish", "/publish/data-sets", "/publish/products", "/publish/subscribers", "/publish/deliveries"]
+NEWCOMER += ["/notifications", "/notifications/settings"]
+NEWCOMER += ["/my-data/requests", "/publish/requests", "/products/{askable}/subscribe"]
 NEWCOMER += ["/publish/data-grants", "/publish/data-grants/new", "/sources"]
+NEWCOMER += ["/team", "/audit", "/organization", "/publish/usage"]
+PUBLIC += ["/invitation"]
+PUBLIC += ["/requests", "/requests/{asked}", "/requests?state=closed", "/palette?q=port"]
+PUBLISHER += ["/requests/{asked}", "/palette"]
+SUBSCRIBER += ["/searches", "/searches/new?q=port&category=Mobility", "/searches/{saved}/edit", "/requests"]
+SUBSCRIBER += ["/requests/{asked}", "/requests/new?title=Ferries"]
+NEWCOMER += ["/searches"]
+OPERATOR = [
+    "/operate",
+    "/operate/approvals",
+    "/operate/organizations",
+    "/operate/organizations?q=nobody-is-called-this",
+]
+OPERATOR += [
+    "/operate/users",
+    "/operate/users?q=nobody-is-called-this",
+    "/operate/branding",
+    "/operate/branding?hue=90",
+]
+OPERATOR += ["/operate/fees", "/operate/health", "/publish/approval"]
 #: A database that works and a catalogue that fails: here none can be reached, so the rows are written as they would be.
 SOURCES = """
 from django.utils import timezone
@@ -89,6 +146,17 @@ SourceConnection.objects.create(
     authentication="CLIENT_CREDENTIALS", client_id="exchange", failed_at=at,
     failure="catalog.example.org refused the credentials (401). Check them, and what they may read.", **common,
 )
+"""
+#: a product whose publisher decides, with a question of most kinds
+ASKING = """
+from publishers.models import Product
+Product.objects.filter(pk="{product}").update(requires_approval=True, questions=[
+    {{"key": "use", "label": "What for?", "kind": "long_text", "help": "Two sentences do.", "is_required": True}},
+    {{"key": "seat", "label": "Country", "kind": "country", "help": "", "is_required": True}},
+    {{"key": "role", "label": "You are", "kind": "choice", "is_required": True, "choices": ["Port", "Carrier"]}},
+    {{"key": "site", "label": "Page of the project", "kind": "url", "help": "", "is_required": False}},
+    {{"key": "fair", "label": "We do not resell it", "kind": "checkbox", "help": "", "is_required": True}},
+])
 """
 
 
@@ -136,7 +204,26 @@ def world():
     publisher.finalize(third, reopenable)
     apis = publisher.dx.create_data_set(AssetType="API_GATEWAY_API", Name="Status", Description="Live.")["Id"]
     apis_draft = publisher.dx.create_revision(DataSetId=apis)["Id"]
+    askable = publisher.list_product(data_set, f"Port calls on request {time.time_ns()}")["id"]
+    EXCHANGE.manage("shell", "-c", ASKING.format(product=askable))
+    form = subscriber.call("GET", f"/api/catalogue/{askable}/request-form")
+    request = {"product_id": askable, "offer_version_id": form["offer_version_id"], "accept_terms": True}
+    request["answers"] = {"use": "To plan berths.", "seat": "NL", "role": "Port", "fair": True}
+    asked = subscriber.call("POST", "/api/subscription-requests", json=request)["id"]
+    bare = publisher.call("POST", "/api/products", json={"name": "Bare", "category": "Weather", "terms": "t"})["id"]
+    whole = publisher.call("POST", "/api/products", json=WHOLE)["id"]
+    publisher.call("POST", f"/api/products/{whole}/viewers", json={"account_id": subscriber.credentials["account_id"]})
+    publisher.put_sample(whole)
+    picture = io.BytesIO()
+    Image.linear_gradient("L").save(picture, "PNG")
+    image = {"kind": "IMAGE", "caption": "Calls by month"}
+    publisher.call("PUT", f"/api/products/{whole}/files/chart.png", params=image, data=picture.getvalue())
     ids = {
+        "member": subscriber.call("GET", "/api/members")["items"][0]["id"],
+        "askable": askable,
+        "asked": asked,
+        "bare": bare,
+        "whole": whole,
         "granted": granted,
         "shared": shared,
         "third": third,
@@ -153,11 +240,20 @@ def world():
         "delivery": delivery,
         "failed": failed,
     }
-    return {"publisher": publisher, "subscriber": subscriber, "newcomer": newcomer}, ids
+    made = EXCHANGE.manage("create_operator", f"operator-{time.time_ns()}@example.org")
+    operator = SimpleNamespace(credentials=json.loads(made.strip().splitlines()[-1]))
+    return {"publisher": publisher, "subscriber": subscriber, "newcomer": newcomer, "operator": operator}, ids
 
 
 @pytest.mark.parametrize(
-    ("who", "paths"), [("", PUBLIC), ("publisher", PUBLISHER), ("subscriber", SUBSCRIBER), ("newcomer", NEWCOMER)]
+    ("who", "paths"),
+    [
+        ("", PUBLIC),
+        ("publisher", PUBLISHER),
+        ("subscriber", SUBSCRIBER),
+        ("newcomer", NEWCOMER),
+        ("operator", OPERATOR),
+    ],
 )
 def test_every_page_is_accessible_and_fits(world, exchange, visitor, who, paths):
     people, ids = world

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -19,7 +20,7 @@ from marketplace.core.operations.credentials import create_api_token
 from publishers.models import ChangeSet, ChangeSetEntity, Offer, OfferVersion, Product, PublishedRevision
 from publishers.operations import change_sets, data_sets, products
 from publishers.tasks import apply_change_set, forget_change_sets
-from tests.conftest import actor_of, make_member
+from tests.conftest import actor_of, make_listable, make_member
 from tests.journeys.client import Customer
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,9 @@ def test_a_product_is_created_described_filled_and_released_in_one_change_set(
         "Free for all",
     )
     assert OfferVersion.objects.get().terms == "Use it well."
+    sample = made.documents.get()
+    assert (sample.name, sample.preview["row_count"]) == ("departures-sample.csv", 2)
+    assert [row["column"] for row in made.dictionary] == ["id", "delay"]
     assert [c["Entity"]["Identifier"] for c in described["ChangeSet"]] == [
         made.pk,
         made.pk,
@@ -131,6 +135,28 @@ def test_a_product_is_created_described_filled_and_released_in_one_change_set(
     started = AuditRecord.objects.get(action="change_set.started", subject_id=described["ChangeSetId"])
     assert started.actor_kind == "token"
     assert AuditRecord.objects.filter(action="change_set.succeeded").count() == 1
+
+
+@pytest.mark.parametrize("intent", ["APPLY", "VALIDATE"])
+def test_a_release_without_a_table_says_what_is_missing_and_leaves_no_file_behind(
+    catalog: Catalog, draft_product: Product, publisher: Any, data_set: Any, make_revision: Any, intent: str
+) -> None:
+    before = set(default_storage.listdir("products")[1])
+    make_revision({"pictures.zip": b"PK"})
+    page = {name: PAGE[name] for name in ("ShortDescription", "LongDescription", "SupportDescription")}
+    changes = [
+        change("UpdateInformation", "DataProduct", draft_product.pk, page),
+        change("AddDataSets", "DataProduct", draft_product.pk, {"DataSets": [{"Arn": catalog.arn(data_set.pk)}]}),
+        change("ReleaseProduct", "DataProduct", draft_product.pk, {}),
+    ]
+    described = catalog.apply(*changes, Intent=intent)
+    assert (described["Status"], errors_of(described)) == ("FAILED", [[], [], ["PRODUCT_NOT_READY"]])
+    assert "Add a sample" in described["ChangeSet"][2]["ErrorDetailList"][0]["ErrorMessage"]
+    make_revision({"calls.csv": b"port,calls\nA,1\n"})
+    described = catalog.apply(*changes, Intent=intent)
+    assert described["Status"] == "SUCCEEDED"
+    kept = set(default_storage.listdir("products")[1]) - before
+    assert len(kept) == draft_product.documents.count() == (1 if intent == "APPLY" else 0)
 
 
 def test_a_product_is_described_as_aws_describes_it(catalog: Catalog, product: Product, data_set: Any) -> None:
@@ -338,6 +364,7 @@ def test_a_revision_that_the_access_rules_kept_back_can_be_added(
         product=draft_product, short_description="s", description="d", support_contact="c", actor=actor, at=now
     )
     products.add_data_set(product=draft_product, data_set=data_set, history_rule="NONE", actor=actor, at=now)
+    make_listable(draft_product, publisher)
     products.publish_product(product=draft_product, actor=actor, at=now)
     assert PublishedRevision.objects.count() == 0
     details = {

@@ -27,7 +27,7 @@ from publishers.operations.uploads import open_upload
 from subscriptions.models import DataGrant
 from subscriptions.operations import delete_data_grant
 from tests.callers import Caller
-from tests.conftest import actor_of, connect, put_asset
+from tests.conftest import actor_of, connect, make_listable, put_asset
 from tests.grants import accept, give_data_grant, make_api_revision
 from tests.jobs.parties import export
 from tests.together import blocked, outcomes
@@ -91,6 +91,7 @@ def listed(publisher, data_set):
             at=at,
         )
         products.add_data_set(product=made, data_set=data_set, actor=actor, at=at, **rules)
+        make_listable(made, publisher)
         if publish:
             made = products.publish_product(product=made, actor=actor, at=timezone.now())
             work.run_due()
@@ -478,6 +479,7 @@ def test_products_and_revisions_of_several_data_sets_are_published_side_by_side(
         )
         for data_set in sets[n:] + sets[:n]:
             products.add_data_set(product=product, data_set=data_set, actor=actor, at=timezone.now())
+        make_listable(product, publisher)
         shelves.append(product)
     products.publish_product(product=shelves[0], actor=actor, at=timezone.now())
     found = outcomes(

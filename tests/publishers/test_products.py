@@ -21,7 +21,7 @@ from publishers.operations.products import (
 )
 from publishers.queries.products import current_offer_version
 from publishers.tasks import index_product, publish_revision
-from tests.conftest import actor_of, put_asset
+from tests.conftest import actor_of, make_listable, put_asset
 from tests.together import blocked, outcomes
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ _hours = itertools.count(1)
 @pytest.fixture
 def draft(publisher) -> Product:
     """A product that lacks nothing but a data set."""
-    return products.create_product(
+    made = products.create_product(
         owner=publisher.organization,
         name="Departures",
         category="Mobility",
@@ -42,6 +42,8 @@ def draft(publisher) -> Product:
         actor=actor_of(publisher),
         at=timezone.now(),
     )
+    make_listable(made, publisher)
+    return made
 
 
 def new_data_set(member, name="Arrivals"):
@@ -84,6 +86,8 @@ def test_everything_that_is_missing_is_said_at_once(publisher):
         "description",
         "support_contact",
         "data_sets",
+        "dictionary",
+        "samples",
     ]
     with pytest.raises(ProductNotReady) as caught:
         publish(bare, publisher)

@@ -125,6 +125,7 @@ def test_a_product_is_written_checked_published_and_taken_out(client, publisher,
     texts = {"short_description": "High water.", "description": "**All** of it.", "support_contact": "a@example.org"}
     client.post(url, PRODUCT | texts | {"dictionary": "height | number | Metres above\n\ntime|"})
     client.post(f"{url}/data-sets", {"data_set": data_set.pk, "history_rule": "ALL", "future_rule": "on"})
+    assert client.post(f"{url}/sample").url == f"{url}#media"
     assert client.post(f"{url}/publish").url == url
     made = Product.objects.get()
     assert made.state == ProductState.PUBLISHED
@@ -136,21 +137,22 @@ def test_a_product_is_written_checked_published_and_taken_out(client, publisher,
     assert made.state == ProductState.UNPUBLISHED
 
 
-def test_a_preview_shows_what_is_typed_and_keeps_nothing(client, publisher):
+def test_a_draft_shows_what_is_typed_and_leaves_the_product_as_it_is(client, publisher):
     sign_in(client, publisher)
     url = client.post("/publish/products/new", PRODUCT).url
-    page = client.post(url, PRODUCT | {"name": "Tides <b>now</b>", "description": "*new*", "preview": "1"})
-    assert page.status_code == 200
+    client.post(f"{url}/draft", PRODUCT | {"name": "Tides <b>now</b>", "description": "*new*"})
+    page = client.get(url)
     assert "Tides &lt;b&gt;now&lt;/b&gt;" in page.content.decode()
     assert "<em>new</em>" in page.content.decode()
     assert Product.objects.get().name == "Tides"
 
 
 def test_a_dictionary_that_cannot_be_read_names_its_line(client, publisher):
-    answer = sign_in(client, publisher).post("/publish/products/new", PRODUCT | {"dictionary": "a|int|\n | x"})
+    url = sign_in(client, publisher).post("/publish/products/new", PRODUCT).url
+    answer = client.post(url, PRODUCT | {"dictionary": "a|int|\n | x"})
     assert answer.status_code == 422
     assert "Line 2 names no column." in answer.content.decode()
-    assert not Product.objects.exists()
+    assert Product.objects.get().dictionary == []
 
 
 def test_a_logo_is_taken_or_refused_with_a_reason(client, publisher):

@@ -9,7 +9,7 @@ from publishers.operations.data_sets import create_data_set
 from publishers.operations.search import format_of, refresh
 from publishers.queries.catalogue import PAGE, Search, search_catalogue
 from publishers.queries.shelves import MARK_BEGIN, MARK_END, catalogue_figures, mark_words, shelf_counts
-from tests.conftest import actor_of, make_member, put_asset
+from tests.conftest import actor_of, make_listable, make_member, put_asset
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +34,7 @@ def listed(member, name, *, short="Nothing special.", description="Plain.", cate
         **more,
     )
     products.add_data_set(product=product, data_set=data_set, actor=actor, at=at)
+    make_listable(product, member)
     return products.publish_product(product=product, actor=actor, at=at)
 
 
@@ -102,9 +103,9 @@ def test_each_facet_counts_without_its_own_filter(shelf):
     assert found.total == 2
     assert found.facets["category"] == {"Weather": 2, "Mobility": 1, "Agriculture": 2}
     assert found.facets["format"] == {"Parquet": 1, "CSV": 1}
-    assert found.facets["publisher"] == {publisher.organization_id: 2}
+    assert found.facets["publisher"] == {publisher.organization.account_id: 2}
     both = search_catalogue(
-        Search(categories=("Weather", "Agriculture"), formats=("CSV",), publishers=(other.organization_id,))
+        Search(categories=("Weather", "Agriculture"), formats=("CSV",), publishers=(other.organization.account_id,))
     )
     assert [p.name for p in both.products] == ["Wheat prices"]
     assert both.facets["format"] == {"CSV": 1, "ZIP": 1}

@@ -11,7 +11,7 @@ from marketplace.core import work
 from publishers.operations import products
 from subscriptions.models import DataGrant, Entitlement
 from subscriptions.operations import accept_offer, delete_data_grant
-from tests.conftest import actor_of
+from tests.conftest import actor_of, make_listable
 from tests.console.pages import sign_in
 from tests.grants import accept, give_data_grant, make_api_revision
 
@@ -138,6 +138,7 @@ def test_a_product_of_no_files_promises_no_files(client, publisher, subscriber):
     )
     by = {"actor": actor_of(publisher), "at": timezone.now()}
     products.add_data_set(product=made, data_set=revision.data_set, **by)
+    make_listable(made, publisher)
     made = products.publish_product(product=made, **by)
     work.run_due()
     page = client.get(f"/products/{made.pk}").content.decode()

@@ -123,4 +123,5 @@ def test_ending_a_subscription_and_revoking_close_the_doors_at_once(
     assert "Wrong numbers in it." in client.get(url).content.decode()
     assert client.post(f"/subscriptions/{agreement.pk}/end").url == "/my-data"
     assert client.get(url).status_code == 404
-    assert "Nothing subscribed yet" in client.get("/my-data").content.decode()
+    assert "Nothing to read at the moment" in client.get("/my-data").content.decode()
+    assert "Ended" in client.get("/my-data?tab=subscriptions").content.decode()

@@ -14,6 +14,7 @@ from marketplace.core.operations.credentials import create_api_token
 from publishers.models import Offer, Product
 from publishers.operations import products
 from subscriptions.models import Agreement, Entitlement
+from tests.asking import guard
 from tests.conftest import actor_of, make_member
 from tests.journeys.client import Customer
 
@@ -299,3 +300,16 @@ def test_a_subscriber_subscribes_by_boto3_alone(exchange: Any) -> None:
     assert caught.value.response["resourceType"] == "Agreement"
     client.cancel_agreement(agreementId=agreement_id)
     assert subscriber.dx.list_data_sets(Origin="ENTITLED")["DataSets"] == []
+
+
+def test_a_product_whose_publisher_decides_is_quoted_and_not_accepted(
+    buyer: Agreements, offer: Offer, product: Product
+) -> None:
+    guard(product)
+    quote = buyer.request(offer.pk, offer.versions.get().pk)
+    assert (quote["status"], quote["approvalRequirement"]) == ("DRAFT", "REQUIRED")
+    refused = buyer.accept(quote["agreementRequestId"], 409)
+    assert refused["__type"] == "ConflictException"
+    assert "publisher of this product decides" in refused["message"]
+    assert "POST /api/subscription-requests" in refused["message"]
+    assert Agreement.objects.count() == 0

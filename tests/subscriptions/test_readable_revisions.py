@@ -13,7 +13,7 @@ from publishers.operations.data_sets import create_data_set
 from publishers.queries.products import current_offer_version
 from subscriptions.operations import AlreadySubscribed, accept_offer, end_agreement
 from subscriptions.queries import may_read, readable_revisions
-from tests.conftest import actor_of, make_member, put_asset
+from tests.conftest import actor_of, make_listable, make_member, put_asset
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -82,6 +82,7 @@ class World:
         )
         for data_set in self.dice.sample(self.data_sets, self.dice.randint(1, 2)):
             self._add(product, data_set)
+        make_listable(product, self.publisher)
         self.tick()
         products.publish_product(product=product, actor=actor, at=self.at)
         for entry in product.published_data_sets.all():
