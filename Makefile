@@ -7,7 +7,7 @@ STATE ?= .state
 PORT ?= 8000
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 
-.PHONY: up install test lint bench docs clean install-dev browser javascript lock
+.PHONY: up install test lint bench docs screens clean install-dev browser javascript lock
 
 up: install ## start Entrepot with demo data at http://127.0.0.1:$(PORT)
 	$(BIN)/python manage.py up --state $(STATE) --port $(PORT) --demo
@@ -63,9 +63,13 @@ bench: install-dev ## measure against named peers in the same run
 	$(BIN)/python -m bench.large_file
 	$(BIN)/python -m bench.many_large_files
 	$(BIN)/python -m bench.aws_api
+	$(BIN)/python -m bench.catalogue
 
 docs: install ## write docs/openapi.json and the tables of docs/api.md anew
 	env -i PATH="$$PATH" DJANGO_SETTINGS_MODULE=marketplace.settings.check $(BIN)/python -W ignore manage.py write_api_docs
+
+screens: install-dev browser ## take the pictures of docs/screens anew, from a fresh demo
+	$(BIN)/python -m tests.screens
 
 lock: ## rewrite the locks after a change of pyproject.toml; needs uv
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements/base.txt
