@@ -67,7 +67,10 @@ def highlight_code(content: str, language: str) -> SafeString:
 
 
 def render_markdown(text: str) -> SafeString:
-    """Return safe HTML for a text that a stranger wrote; headings start at level 2 and leave no level out, links leave without a referrer."""
+    """Return safe HTML for a text that a stranger wrote.
+
+    Headings start at level 2 and leave no level out, whatever was written; links leave without a referrer.
+    """
     renderer = _renderer()
     environment: dict[str, object] = {}
     tokens = renderer.parse(text, environment)

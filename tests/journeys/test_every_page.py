@@ -113,10 +113,10 @@ NEWCOMER += ["/my-data/requests", "/publish/requests", "/products/{askable}/subs
 NEWCOMER += ["/publish/data-grants", "/publish/data-grants/new", "/sources"]
 NEWCOMER += ["/team", "/audit", "/organization", "/publish/usage"]
 PUBLIC += ["/invitation"]
-PUBLIC += ["/requests", "/requests/{asked}", "/requests?state=closed", "/palette?q=port"]
-PUBLISHER += ["/requests/{asked}", "/palette"]
-SUBSCRIBER += ["/searches", "/searches/new?q=port&category=Mobility", "/searches/{saved}/edit", "/requests"]
-SUBSCRIBER += ["/requests/{asked}", "/requests/new?title=Ferries"]
+PUBLIC += ["/requests", "/requests/{wanted}", "/requests?state=closed", "/palette?q=port"]
+PUBLISHER += ["/requests/{wanted}", "/palette"]
+SUBSCRIBER += ["/searches", "/searches/new?q=port&category=Mobility", "/searches/{search}/edit", "/requests"]
+SUBSCRIBER += ["/requests/{wanted}", "/requests/new?title=Ferries"]
 NEWCOMER += ["/searches"]
 OPERATOR = [
     "/operate",
@@ -218,7 +218,17 @@ def world():
     Image.linear_gradient("L").save(picture, "PNG")
     image = {"kind": "IMAGE", "caption": "Calls by month"}
     publisher.call("PUT", f"/api/products/{whole}/files/chart.png", params=image, data=picture.getvalue())
+    wish = {"title": "Hourly ferry departures in Norway since 2015", "description": "All quays.\n\nDaily, as CSV."}
+    wanted = subscriber.call("POST", "/api/data-requests", json=wish | {"category": "Mobility"})["id"]
+    publisher.call("PUT", f"/api/data-requests/{wanted}/vote")
+    said = {"text": "In spring.", "product_id": product["id"]}
+    publisher.call("POST", f"/api/data-requests/{wanted}/answers", json=said)
+    search = {"name": "Port calls, wherever they are", "query": "q=port&category=Mobility&format=CSV"}
+    search_id = subscriber.call("POST", "/api/saved-searches", json=search)["id"]
+    subscriber.call("POST", "/api/saved-searches", json={"name": "All that is new", "alerts": False})
     ids = {
+        "wanted": wanted,
+        "search": search_id,
         "member": subscriber.call("GET", "/api/members")["items"][0]["id"],
         "askable": askable,
         "asked": asked,
