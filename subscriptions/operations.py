@@ -131,11 +131,17 @@ def conclude_agreement(
         Entitlement(organization=organization, published_data_set=entry, agreement=agreement, valid_from=at)
         for entry in product.published_data_sets.all()
     )
-    ProductSearch.objects.filter(product=product).update(popularity=Agreement.objects.filter(product=product).count())
+    count_popularity(product_id=product.pk)
     publish_on_commit(
         "agreement.accepted", organization_id=organization.pk, agreement_id=agreement.pk, product_id=product.pk
     )
     return agreement
+
+
+def count_popularity(*, product_id: str) -> None:
+    """Write into the catalogue how many agreements a product had; a row that was just made holds none."""
+    agreements = Agreement.objects.filter(product=product_id).count()
+    ProductSearch.objects.filter(product=product_id).update(popularity=agreements)
 
 
 @transaction.atomic

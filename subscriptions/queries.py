@@ -8,6 +8,7 @@ from django.db.models import Count, F, Max, Q, QuerySet
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
 from publishers.models import Asset, DataSet, Product, PublishedDataSet, PublishedRevision
+from publishers.queries.products import get_listed_product
 from subscriptions.models import Agreement, DataGrant, Entitlement
 
 
@@ -209,6 +210,18 @@ def living_agreement(*, organization: Organization, product: Product) -> Agreeme
         .select_related("offer_version", "accepted_by")
         .first()
     )
+
+
+def get_shown_product(*, product_id: str, viewer: Organization | None) -> Product:
+    """Return a product that the viewer may see or subscribes to: to a subscriber it stays when it is hidden. Raises NotFound."""
+    try:
+        return get_listed_product(product_id=product_id, viewer=viewer)
+    except NotFound:
+        living = Agreement.objects.filter(organization=viewer, product=product_id.replace("\0", ""), ended_at=None)
+        agreement = living.select_related("product__owner", "product__search").first() if viewer else None
+        if agreement is None:
+            raise
+        return agreement.product
 
 
 def list_subscribers(*, owner: Organization) -> QuerySet[Agreement]:

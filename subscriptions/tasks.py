@@ -162,3 +162,9 @@ def attend_to_requests(**_: object) -> None:
 def tell_author_of_answer(*, answer_id: str, **_: object) -> None:
     """Tell who asked for data that a publisher answered."""
     data_requests.tell_author(answer_id=answer_id, at=timezone.now())
+
+
+@work.task("subscriptions.count_popularity")
+def count_popularity(*, product_id: str, **_: object) -> None:
+    """Count agreements of a product that is found again."""
+    operations.count_popularity(product_id=product_id)

@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -76,13 +77,14 @@ def main(names: list[str]) -> None:
     exchange = Exchange(directory / "state", free_port(), "--demo")
     try:
         exchange.wait_until_ready(600)
+        while "Demo logins" not in exchange.log.read_text():  # the demo is loaded once the site is up
+            if exchange.process.poll() is not None:
+                raise RuntimeError(exchange.log.read_text()[-4000:])
+            time.sleep(1)
         logins = json.loads((exchange.state / "demo-logins.json").read_text())
-        from marketplace.demo.catalogue import PUBLISHERS
-        from marketplace.demo.load import SUBSCRIBER
-
-        publisher = PUBLISHERS[0].email
-        people = {"subscriber": SUBSCRIBER[1], "publisher": publisher, "operator": "operator@example.org"}
-        ids = _ids(exchange, publisher)
+        people = {who: next(e for e in logins if e.startswith(f"{who}@")) for who in ("subscriber", "operator")}
+        people["publisher"] = next(e for e in logins if e not in people.values())
+        ids = _ids(exchange, people["publisher"])
         OUT.mkdir(exist_ok=True)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])

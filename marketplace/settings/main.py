@@ -347,6 +347,7 @@ EVENT_ROUTES: dict[str, list[str]] = {
     ],
     "revision.revoked": ["subscriptions.announce_revocation", "subscriptions.tell_of_revocation"],
     "product.published": ["publishers.index_product", "subscriptions.announce_product"],
+    "product.visibility_set": ["subscriptions.count_popularity"],
     "upload.completed": ["publishers.verify_upload"],
     "product.data_set_added": ["subscriptions.extend_entitlements", "subscriptions.announce_data_set"],
     "data_set.notified": ["subscriptions.announce_notification", "subscriptions.tell_of_notification"],

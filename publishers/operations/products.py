@@ -275,6 +275,7 @@ def add_data_set(
     if product.state == ProductState.PUBLISHED:
         revisions.publish_history(entry=entry, at=at)
         publish_on_commit("product.data_set_added", organization_id=product.owner_id, published_data_set_id=entry.pk)
+        search.refresh(product=product)
     return entry
 
 
@@ -318,6 +319,7 @@ def set_visibility(*, product: Product, visibility: str, actor: Actor, at: datet
         "product.visibility_set", actor=actor, subject=product, detail={"before": before, "visibility": visibility}
     )
     search.refresh(product=product)
+    publish_on_commit("product.visibility_set", organization_id=product.owner_id, product_id=product.pk)
     return product
 
 

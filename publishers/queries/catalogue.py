@@ -181,7 +181,7 @@ def _filters(search: Search) -> dict[str, str]:
     return {name: _is_one_of(_FACETS_BY_NAME[name], words) for name, words in search.chosen.items()}
 
 
-def _conditions(search: Search) -> tuple[str, dict[str, Any]]:
+def conditions_of(search: Search) -> tuple[str, dict[str, Any]]:
     """Return the condition over a row `s` of the search table that a search makes, and its parameters."""
     words = list(_filters(search).values())
     if search.text:
@@ -264,7 +264,7 @@ def _browse(search: Search) -> tuple[Counts, list[str]]:
     offset = (search.page - 1) * search.size
     if not counts.total or offset >= min(counts.total, MATCHES_RANKED):
         return counts, []
-    condition, values = _conditions(search)
+    condition, values = conditions_of(search)
     key, _ = SORTS.get(search.sort, SORTS["relevant"])
     # An index by the order is walked until the page is full. Where few rows pass the filters that is longer than to look
     # at all of them, and the planner does not know how rare a bit is: OFFSET 0 keeps it from the index.

@@ -9,8 +9,7 @@ from django.db import connection
 from django.db.models import Min, QuerySet
 
 from publishers.models import Product
-from publishers.queries import catalogue
-from publishers.queries.catalogue import Search
+from publishers.queries.catalogue import Search, conditions_of
 
 #: how many new products one look takes; the next look takes the rest
 MOST_NEW = 1_000
@@ -90,6 +89,6 @@ def _products(statement: str, values: dict[str, Any]) -> list[Product]:
 
 def _condition(search: Search, number: int) -> tuple[str, dict[str, Any]]:
     """Return the catalogue's own condition over `s`, its parameters numbered so that several fit into one statement."""
-    condition, values = catalogue._conditions(search)
+    condition, values = conditions_of(search)
     numbered = _PARAMETER.sub(lambda m: f"%({m[1]}_{number})s", condition)
     return numbered, {f"{name}_{number}": value for name, value in values.items()}

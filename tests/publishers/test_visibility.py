@@ -59,6 +59,25 @@ def test_the_pages_of_a_private_product_are_not_there_for_others(client, private
     assert sign_in(client, subscriber).get(url).status_code in shown
 
 
+def test_a_subscriber_still_sees_a_product_that_was_hidden_or_taken_out(client, product, subscriber, stranger):
+    accept_offer(
+        organization=subscriber.organization,
+        product=product,
+        offer_version_id=current_offer_version(product=product).pk,
+        terms_accepted=True,
+        user=subscriber.user,
+        actor=actor_of(subscriber),
+        at=timezone.now(),
+    )
+    hide(product, Visibility.PRIVATE)
+    assert sign_in(client, subscriber).get(f"/products/{product.pk}").status_code == 200
+    Product.objects.filter(pk=product.pk).update(state="UNPUBLISHED")
+    assert client.get(f"/products/{product.pk}").status_code == 200
+    assert sign_in(client, stranger).get(f"/products/{product.pk}").status_code == 404
+    Agreement.objects.update(ended_at=timezone.now())
+    assert sign_in(client, subscriber).get(f"/products/{product.pk}").status_code == 404
+
+
 def test_a_private_products_page_says_so_and_is_kept_from_search_engines(client, private, subscriber, publisher):
     page = sign_in(client, subscriber).get(f"/products/{private.pk}").content.decode()
     assert "A private product" in page

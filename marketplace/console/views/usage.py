@@ -1,6 +1,5 @@
 """The page on which a publisher reads who looks at the products, who subscribes and who uses the data."""
 
-import csv
 from collections.abc import Iterable
 from datetime import date
 
@@ -10,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from marketplace.console.usage import DEFAULT_DAYS, PERIODS, Figures, Step, Usage, daily_rows, usage_of
+from marketplace.core.csv_text import csv_line
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page
 from marketplace.core.templatetags.ui import bytes_, compact
@@ -44,24 +44,17 @@ def _size_chart(steps: Iterable[Step]) -> tuple[list[float], str]:
     return [round(size / factor, 2) for size in sizes], unit
 
 
-def _harmless(value: object) -> str:
-    """Return a cell that no spreadsheet takes for a formula. Source: OWASP, CSV injection."""
-    text = str(value)
-    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in {"\t", "\r", "\n"} else text
-
-
 def _csv(rows: Iterable[tuple[date, Product, Figures]]) -> HttpResponse:
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
     answer.headers["Cache-Control"] = "no-store"
-    writer = csv.writer(answer)
     names = ["day", "product_id", "product", "views", "organizations_viewing", "anonymous_visitors"]
     names += ["organizations_at_sample", "anonymous_at_sample", "subscriptions", "organizations_using"]
-    writer.writerow([*names, "deliveries", "bytes_delivered"])
+    answer.write(csv_line([*names, "deliveries", "bytes_delivered"]))
     for day, product, f in rows:
         cells = [day.isoformat(), product.pk, product.name, f.views, f.viewers, f.visitors, f.samplers]
         cells += [f.sample_visitors, f.subscriptions, f.users, f.deliveries, f.size_bytes]
-        writer.writerow([_harmless(cell) for cell in cells])
+        answer.write(csv_line(cells))
     return answer
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models.fields.files import FieldFile
 from django.forms import BaseForm, BoundField
 from django.templatetags.static import static
 from django.urls import reverse
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from marketplace.core import brand, drawing, markdown
+from marketplace.core import brand, drawing, markdown, media
 
 register = template.Library()
 
@@ -63,6 +64,12 @@ def logo_url() -> str:
     """Return the address of the logo, for the browser's tab."""
     shown = brand.known()
     return f"{reverse('brand-logo')}?v={shown.version}" if shown.logo else static(settings.SITE_LOGO)
+
+
+@register.filter
+def picture_url(picture: FieldFile) -> str:
+    """Return the address of a logo at the store as browsers see it; it was encoded by us, as PNG."""
+    return media.image_url(str(picture.name), content_type="image/png")
 
 
 @register.filter(name="bytes")

@@ -18,8 +18,9 @@ from marketplace.storefront.snippets import snippets
 from marketplace.storefront.standing import standing_of
 from publishers.models import Asset, DocumentKind, OfferVersion, Product, ProductState, PublishedRevision
 from publishers.queries.product_pages import get_page_document, list_page_documents, list_related, page_figures
-from publishers.queries.products import current_offer_version, get_listed_product, list_product_data_sets
+from publishers.queries.products import current_offer_version, list_product_data_sets
 from publishers.queries.publications import first_assets, list_publications
+from subscriptions.queries import get_shown_product
 
 REVISIONS_PER_PAGE = 10
 FILES_PER_REVISION = 4
@@ -45,7 +46,7 @@ def _table_to_read(shown: Sequence[PublishedRevision], files: dict[str, list[Ass
 def product(request: MemberRequest, product_id: str) -> HttpResponse:
     """Show everything a reader judges a product by; the owner sees a draft as others will."""
     viewer = request.organization if request.membership else None
-    found = get_listed_product(product_id=product_id, viewer=viewer)
+    found = get_shown_product(product_id=product_id, viewer=viewer)
     now = timezone.now()
     documents = list_page_documents(product=found, sample_id=request.GET.get("sample", "").replace("\0", ""))
     sample = next((document for document in documents if document.shown), None)
@@ -111,7 +112,7 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
 def document_download(request: MemberRequest, product_id: str, document_id: str) -> HttpResponse:
     """Send the browser to a sample or a dictionary at the store, by a URL that lives five minutes."""
     viewer = request.organization if request.membership else None
-    found = get_listed_product(product_id=product_id, viewer=viewer)
+    found = get_shown_product(product_id=product_id, viewer=viewer)
     document = get_page_document(product=found, document_id=document_id)
     if document.kind == DocumentKind.SAMPLE:
         product_page.count_look(request, found, at=timezone.now(), is_sample=True)

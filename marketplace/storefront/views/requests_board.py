@@ -54,11 +54,7 @@ def data_requests_board(request: MemberRequest) -> HttpResponse:
     context = {
         "page": page,
         "rows": [(each, each.pk in wanted, viewer is not None and each.organization_id == viewer.pk) for each in rows],
-        "shelves": browsing.shelves(
-            {name: n for name, n in counts.items() if name}, _chosen(text, category, sort, is_open)
-        ),
-        "all_shelves": "?" + _chosen(text, "", sort, is_open).urlencode(),
-        "total": sum(counts.values()),
+        "tabs": _tabs(counts, category, _chosen(text, "", sort, is_open)),
         "text": text,
         "category": category,
         "sort": sort,
@@ -69,6 +65,29 @@ def data_requests_board(request: MemberRequest) -> HttpResponse:
         "can_ask": viewer is None or "subscriptions:write" in held,
     }
     return render(request, "storefront/board.html", context)
+
+
+def _tabs(counts: dict[str, int], category: str, rest: QueryDict) -> list[dict[str, object]]:
+    """Return all requests and each category that holds some as tabs; none while there is nothing to choose from."""
+    names = [name for name in Category.values if name in counts or name == category]
+    if not names:
+        return []
+    tabs: list[dict[str, object]] = [
+        {"label": "All", "url": f"?{rest.urlencode()}", "current": not category, "count": sum(counts.values())}
+    ]
+    for name in names:
+        there = rest.copy()
+        there["category"] = name
+        tabs.append(
+            {
+                "label": name,
+                "url": f"?{there.urlencode()}",
+                "current": name == category,
+                "count": counts.get(name, 0),
+                "icon": browsing.CATEGORY_ICONS.get(name, "tag"),
+            }
+        )
+    return tabs
 
 
 def _chosen(text: str, category: str, sort: str, is_open: bool) -> QueryDict:

@@ -7,6 +7,7 @@ from marketplace.console.api.authentication import Caller
 from marketplace.console.api.operation import PUBLIC, ApiView, operation
 from marketplace.console.api.paging import cursor_of, number_of
 from marketplace.console.api.serializers.products import CatalogueMatches, CatalogueProduct, CatalogueQuery
+from marketplace.core import media
 from marketplace.core.errors import NotFound
 from marketplace.core.models import Organization
 from publishers.models import OfferVersion, Product, ProductSearch, PublishedDataSet
@@ -30,7 +31,7 @@ def offer_of(product: Product) -> OfferVersion | None:
 
 def logo_url_of(product: Product) -> str | None:
     """Return a short-lived address of the logo, None without one."""
-    return product.logo.url if product.logo else None
+    return media.image_url(str(product.logo.name), content_type="image/png") if product.logo else None
 
 
 def search_row_of(product: Product) -> ProductSearch:
