@@ -48,7 +48,7 @@ def _ids(exchange: Exchange, publisher: str) -> dict[str, str]:
         "import json; from publishers.models import Product, DataSet; from subscriptions.models import Agreement;"
         "listed = list(Product.objects.listed().order_by('name'));"
         "taken = set(Agreement.objects.values_list('product', flat=True));"
-        f"own = [p for p in listed if p.owner.memberships.filter(user__email={publisher!r}).exists()];"
+        f"own = sorted((p for p in listed if p.owner.memberships.filter(user__email={publisher!r}).exists()), key=lambda p: 'departures' not in p.name);"
         "print(json.dumps({'product': own[0].pk, 'own': own[0].pk, 'other': next(p.pk for p in listed if p.pk not in taken),"
         "'data_set': DataSet.objects.filter(owner=own[0].owner).order_by('created_at').first().pk}))"
     )
@@ -66,7 +66,7 @@ def _page_of(browser: Browser, exchange: Exchange, login: tuple[str, str] | None
         page.goto(f"{exchange.url}/accounts/login/")
         page.get_by_label("Email").fill(login[0])
         page.get_by_label("Password", exact=True).fill(login[1])
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url(f"{exchange.url}/home")
     return page
 
