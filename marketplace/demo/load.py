@@ -26,6 +26,8 @@ from marketplace.demo.catalogue import FREQUENCIES, PUBLISHERS, RIGHTS, DemoProd
 from publishers.models import DataSet, PersonalData, Product, PublishedRevision, Revision
 from publishers.operations import data_sets, documents, products, revisions, search
 from publishers.queries.products import current_offer_version
+from subscriptions import data_requests, requests, saved_searches
+from subscriptions.models import SavedSearch
 from subscriptions.operations import accept_offer
 from subscriptions.queries import list_entitled_data_sets, living_agreement
 
@@ -58,6 +60,7 @@ def load(say: Say) -> None:
         held_back = _subscriber(logins[SUBSCRIBER[1]], say)
         for product, revision_id in held_back:
             _finalize(product, revision_id)
+    _conversation(say)
     operator, _ = _member(*OPERATOR, logins[OPERATOR[1]])
     make_operator(user=operator.user, actor=Actor(kind="system"), at=timezone.now())
     say("Demo logins:")
@@ -224,3 +227,65 @@ def _finalize(product: Product, revision_id: str) -> None:
     owner = Membership.objects.select_related("organization", "user").get(organization=product.owner, role="owner")
     revision = Revision.objects.select_related("data_set").get(pk=revision_id)
     revisions.finalize_revision(revision=revision, actor=_actor(owner), at=timezone.now())
+
+
+#: what the publisher of the product with approval asks, and what the demo's subscriber answers
+ASKED = "New York airport weather"
+QUESTIONS = [
+    {"key": "00000001", "label": "What will you use the data for?", "kind": "long_text", "is_required": True},
+    {"key": "00000002", "label": "Where is your team?", "kind": "country", "is_required": True},
+]
+ANSWERS = {"00000001": "Explaining taxi times on the ground by wind and visibility, hour by hour.", "00000002": "DE"}
+
+
+def _conversation(say: Say) -> None:
+    """Have people ask: a product whose publisher decides with a request that waits, a wish on the board, a saved search."""
+    asker = Membership.objects.select_related("organization", "user").get(user__email=SUBSCRIBER[1])
+    if SavedSearch.objects.filter(organization=asker.organization).exists():
+        return
+    actor, now = _actor(asker), timezone.now()
+    product = Product.objects.select_related("owner").get(name=ASKED, owner__is_verified=True)
+    host = Membership.objects.select_related("organization", "user").get(organization=product.owner, role="owner")
+    products.update_product(
+        product=product, requires_approval=True, questions=QUESTIONS, actor=_actor(host), at=now - timedelta(days=9)
+    )
+    product.refresh_from_db()
+    requests.create_request(
+        organization=asker.organization,
+        product=product,
+        offer_version_id=current_offer_version(product=product).pk,
+        terms_accepted=True,
+        answers=ANSWERS,
+        user=asker.user,
+        actor=actor,
+        at=now - timedelta(days=3),
+    )
+    wish = data_requests.create_data_request(
+        organization=asker.organization,
+        user=asker.user,
+        title="Hourly ferry departures in New York harbour",
+        description="Every sailing with its scheduled and its actual time, from 2015 on. CSV or Parquet, updated each week.",
+        category="Mobility",
+        actor=actor,
+        at=now - timedelta(days=5),
+    )
+    data_requests.vote(data_request=wish, organization=host.organization, actor=_actor(host), at=now)
+    data_requests.answer(
+        data_request=wish,
+        organization=host.organization,
+        user=host.user,
+        text="Sailings are being prepared for spring. Until then our airport weather has wind and visibility of the same hours.",
+        product=product,
+        actor=_actor(host),
+        at=now - timedelta(days=2),
+    )
+    saved_searches.save_search(
+        organization=asker.organization,
+        user=asker.user,
+        name="Weather, at least daily",
+        query="category=Weather&frequency=DAILY",
+        alerts=True,
+        actor=actor,
+        at=now,
+    )
+    say("asked for data")

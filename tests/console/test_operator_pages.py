@@ -5,6 +5,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
@@ -149,6 +150,17 @@ def test_the_overview_says_what_waits(desk, submitted, asked):
     WorkerHeartbeat.objects.create(name="worker-1", beat_at=timezone.now())
     text = " ".join(desk.get("/operate").content.decode().split())
     assert "Worker worker-9 has been silent for 5 min" in text
+
+
+def test_a_new_operator_is_led_through_the_first_steps(desk, operator, product, settings):
+    page = desk.get("/operate").content.decode()
+    assert "First steps" in page
+    assert "Have a first product listed<span" in " ".join(page.split()).replace("listed <span", "listed<span")
+    settings.SENDS_EMAIL = True
+    settings.SITE_NAME = "Harbour exchange"
+    brand.forget()
+    Authenticator.objects.create(user_id=operator.user_id, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    assert "First steps" not in desk.get("/operate").content.decode()
 
 
 def test_an_organization_is_approved_on_its_page(desk, asked):

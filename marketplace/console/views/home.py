@@ -112,7 +112,7 @@ def _matters(organization: Organization, held: frozenset[str]) -> Iterable[Matte
         yield Matter("run", "package-open", f"{product.name} is a draft", text, url, "Finish")
 
 
-def _steps(rows: list[tuple[bool, str, str, str, str]]) -> list[Step]:
+def steps_in_order(rows: list[tuple[bool, str, str, str, str]]) -> list[Step]:
     steps, is_next = [], True
     for is_done, label, text, url, verb in rows:
         state = "done" if is_done else "now" if is_next else "todo"
@@ -123,7 +123,7 @@ def _steps(rows: list[tuple[bool, str, str, str, str]]) -> list[Step]:
 
 def subscriber_steps(begun: Beginnings) -> list[Step]:
     """Return the way of a subscriber, from the catalogue to files in their bucket."""
-    return _steps(
+    return steps_in_order(
         [
             (
                 begun.has_access,
@@ -159,7 +159,7 @@ def subscriber_steps(begun: Beginnings) -> list[Step]:
 
 def publisher_steps(begun: Beginnings) -> list[Step]:
     """Return the way of a publisher, from files to a listed product."""
-    return _steps(
+    return steps_in_order(
         [
             (
                 begun.has_data_set,

@@ -79,7 +79,7 @@ PLACES = (
     Place("Notification settings", "notification-settings", "settings", SIGNED_IN, "e-mail topics"),
     Place("My requests", "my-requests", "clipboard-check", "subscriptions:read", "subscription asked access"),
     Place("Team", "team", "users", "team:read", "members roles invite"),
-    Place("Organization", "organization", "building-2", "team:read", "name about website support"),
+    Place("Organization", "organization", "building-2", "team:write", "name about website support"),
     Place("Audit log", "audit", "scroll-text", "audit:read", "history who did what"),
     Place("Operate", "operate", "settings", "operator:write", "installation approvals"),
     Place("Health", "operator-health", "activity", "operator:write", "queues workers storage"),

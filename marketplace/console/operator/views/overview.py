@@ -10,10 +10,14 @@ from django.views.decorators.http import require_safe
 from marketplace.console.operator import health
 from marketplace.console.operator.guard import operator_page
 from marketplace.console.operator.views.frame import show
+from marketplace.console.second_factor import has_second_factor
+from marketplace.console.views.home import Step, steps_in_order
+from marketplace.core import brand
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.models import AuditRecord, User
 from marketplace.core.queries.site import list_installation_records
 from marketplace.core.templatetags.ui import bytes_, compact
+from publishers.models import Product
 
 RECORDS = 8
 #: action of the installation's audit chain -> what happened, in words
@@ -79,10 +83,50 @@ def operate(request: MemberRequest) -> HttpResponse:
     context = {
         "health": measured,
         "parts": parts_of(measured),
+        "steps": first_steps(request, sends_mail=measured.mail.sends),
         "changes": list_changes(),
         "vault": bytes_(measured.store.vault_bytes) if measured.store else "–",
     }
     return show(request, "operator/overview.html", "overview", context)
+
+
+def first_steps(request: MemberRequest, *, sends_mail: bool) -> list[Step]:
+    """Return what an operator sets up at the beginning; empty once all of it is done."""
+    chosen, plain = brand.current(), brand.of_environment()
+    is_branded = chosen != plain or (plain.name, plain.hue) != ("Entrepot", brand.DEFAULT_HUE)
+    steps = steps_in_order(
+        [
+            (
+                has_second_factor(request.user),
+                "Set up a second factor",
+                "An operator's account opens every door of the installation.",
+                reverse("mfa_index"),
+                "Set up",
+            ),
+            (
+                is_branded,
+                "Give the exchange its name and look",
+                "Name, hue and logo show on every page and in every mail.",
+                reverse("branding"),
+                "Open branding",
+            ),
+            (
+                sends_mail,
+                "Name a mail server",
+                "Without one, invitations are shown as links and nobody hears of anything by mail.",
+                reverse("guide", args=["operating"]),
+                "Read how",
+            ),
+            (
+                Product.objects.listed().exists(),
+                "Have a first product listed",
+                "Publish one yourself, or send somebody who has data the address of this exchange.",
+                reverse("data-sets"),
+                "Open data sets",
+            ),
+        ]
+    )
+    return [] if all(step.state == "done" for step in steps) else steps
 
 
 def parts_of(measured: health.Health) -> list[tuple[str, str, str, str]]:
