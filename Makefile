@@ -47,7 +47,7 @@ javascript: install-dev ## install the JavaScript clients of the tests, where th
 	    || echo "The JavaScript clients could not be installed; their test will be skipped."; }
 
 test: install-dev browser javascript ## run all tests against real parts
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: install-dev ## style, types, layers, migrations, deployment checks
 	$(BIN)/ruff check .

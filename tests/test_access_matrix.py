@@ -65,6 +65,8 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "product-document-download": ("publisher", EVERYONE),
     "publisher": ("publisher", EVERYONE),
     "docs": ("", EVERYONE),
+    "docs-reference": ("", EVERYONE),
+    "guide": ("", EVERYONE),
     "catalogue-atom": ("", EVERYONE),
     "product-atom": ("publisher", EVERYONE),
     "organization-atom": ("publisher", EVERYONE),
@@ -267,7 +269,7 @@ def things(
         membership=subscriber, topic="delivery.failed", text="It failed.", path="/deliveries", source_key="fact"
     )
     return {
-        "": {},
+        "": {"slug": "subscribing"},
         "publisher": {
             "account_id": publisher.organization.account_id,
             "organization_id": publisher.organization.pk,

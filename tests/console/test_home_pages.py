@@ -126,7 +126,7 @@ def test_switching_by_a_link_is_refused(client, stranger):
 
 
 def test_the_documentation_is_open_and_names_this_installation(client, db, settings):
-    answer = client.get("/docs")
+    answer = client.get("/docs/reference")
     assert answer.status_code == 200
     code = answer.context["snippets"]["boto3"].code
     assert f'endpoint_url="{settings.PUBLIC_URL}"' in code

@@ -31,6 +31,7 @@ def test_the_tables_that_only_grow_are_partitioned():
         "core_event",
         "core_outboxevent",
         "jobs_transfer",
+        "publishers_productactivity",
     ]
 
 

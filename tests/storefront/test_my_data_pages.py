@@ -79,7 +79,7 @@ def test_many_data_sets_are_searched_and_paged_within_the_budget_of_queries(
 
 def test_subscriptions_stand_on_a_tab_of_their_own(client, subscriber, agreement):
     sign_in(client, subscriber)
-    assert 'href="?tab=subscriptions"' in client.get("/my-data").content.decode()
+    assert 'href="/my-data?tab=subscriptions"' in client.get("/my-data").content.decode()
     page = text_of(client.get("/my-data?tab=subscriptions"))
     assert "Departures of New York" in page
     assert "Active" in page

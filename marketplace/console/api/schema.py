@@ -31,6 +31,7 @@ TAGS: dict[str, str] = {
     "Auto-exports": "Deliver each new revision of an entitled data set to a bucket.",
     "Deliveries": "Exports, their progress, and the receipt of every object; also as the publisher sees them.",
     "Products": "What you publish: pages, terms, data sets, and whether they are in the catalogue.",
+    "Product files": "Samples, documents and images of a product, its dictionary, and who sees a private one.",
     "Data sets": "Take back and delete what nobody has yet. The rest of data sets is on the AWS-shaped API.",
     "Events": "What your organization is told: revisions, deliveries, data grants and publishers' notices, for 90 days.",
     "Notifications": "What you as a member were told in the inbox and by mail, and what you want to be told.",

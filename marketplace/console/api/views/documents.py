@@ -40,7 +40,7 @@ class _Detail:
 
 
 class ProductDocumentsView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("list_product_documents", scope="publish:read", lists=DocumentShape)
     def get(self, caller: Caller, product_id: str, query: dict[str, Any]) -> Page:
@@ -51,7 +51,7 @@ class ProductDocumentsView(ApiView):
 
 
 class ProductDocumentView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("get_product_document", scope="publish:read", gives=DocumentDetail)
     def get(self, caller: Caller, product_id: str, document_id: str) -> _Detail:
@@ -76,7 +76,7 @@ class ProductDocumentView(ApiView):
 
 
 class ProductFileView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation(
         "put_product_file",
@@ -110,7 +110,7 @@ class ProductFileView(ApiView):
 
 
 class ProductSampleView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("make_product_sample", scope="publish:write", gives=DocumentShape, status=201, in_transaction=False)
     def post(self, caller: Caller, product_id: str) -> ProductDocument:
@@ -120,7 +120,7 @@ class ProductSampleView(ApiView):
 
 
 class ProductDictionaryFillView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("fill_product_dictionary", scope="publish:write", gives=ProductShape)
     def post(self, caller: Caller, product_id: str) -> ProductPage:
@@ -131,7 +131,7 @@ class ProductDictionaryFillView(ApiView):
 
 
 class ProductViewersView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("list_product_viewers", scope="publish:read", lists=ViewerShape)
     def get(self, caller: Caller, product_id: str, query: dict[str, Any]) -> Page:
@@ -151,7 +151,7 @@ class ProductViewersView(ApiView):
 
 
 class ProductViewerView(ApiView):
-    tag = "Products"
+    tag = "Product files"
 
     @operation("remove_product_viewer", scope="publish:write")
     def delete(self, caller: Caller, product_id: str, account_id: str) -> None:
