@@ -208,7 +208,7 @@ def test_reading_is_marked_per_notification_per_object_and_for_all_and_can_be_ta
         tell(subscriber, key=f"tides:{number}")
     tell(subscriber, key="winds", subject_key="data-set:2")
     tell(stranger, key="tides:0")
-    first = Notification.objects.filter(membership=subscriber).first()
+    first = Notification.objects.get(membership=subscriber, source_key="tides:0")
     inbox.mark_notification(notification=first, is_read=True, at=timezone.now())
     assert count_unread(membership=subscriber, held=HELD) == 3
     now = timezone.now()

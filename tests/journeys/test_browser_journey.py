@@ -99,7 +99,12 @@ def test_a_file_goes_from_the_publishers_page_to_the_subscribers_bucket(exchange
     # The next revision arrives by itself.
     theirs.goto(data_set_page)
     revision = release(theirs, flights)
-    mine.goto(f"{exchange.url}/deliveries")
+    deadline = time.monotonic() + TRANSFER_MS / 1000
+    while (
+        mine.goto(f"{exchange.url}/deliveries") and not mine.get_by_role("link", name=re.compile(revision[:8])).count()
+    ):
+        assert time.monotonic() < deadline, "no delivery was begun"
+        mine.wait_for_timeout(300)
     mine.get_by_role("link", name=re.compile(revision[:8])).first.click()
     expect(mine.get_by_text("Completed").first).to_be_visible(timeout=TRANSFER_MS)
     sha256 = hashlib.sha256(flights.read_bytes()).hexdigest()
