@@ -33,6 +33,8 @@ except ImportError:
 MIB = 1024 * 1024
 _PROGRAM = Path(__file__).resolve().parent
 _INSIDE = "/jail"
+#: DuckDB takes them along where they happen to be installed, with threads and memory that a jailed process does not have.
+_LEFT_OUT = ("numpy", "pandas", "polars", "pyarrow")
 _PREFIX_BYTES = 16
 BUBBLEWRAP, LANDLOCK = "bubblewrap", "landlock"
 #: DuckDB aborts when these exist and cannot be read: it looks for the memory limit of its control group.
@@ -180,7 +182,8 @@ def start(
     paths = [str(_PROGRAM.parent) if not closed else _INSIDE, *_site_packages()]
     names = {"data": "/data/asset" if closed else str(data), "out": "/out" if closed else str(out)}
     bootstrap = (
-        f"import sys; sys.path += {paths!r}; from dataapi.child import sandbox; from dataapi.child.pipe import answer, "
+        f"import sys; sys.path += {paths!r}; sys.modules.update(dict.fromkeys({_LEFT_OUT!r}));"
+        f" from dataapi.child import sandbox; from dataapi.child.pipe import answer, "
         f"requests; import duckdb; sandbox.close({config!r}); data, out = {names['data']!r}, {names['out']!r}; {run}"
     )
     command = [sys.executable, "-I", "-S", "-B", "-c", bootstrap]
