@@ -5,20 +5,13 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from marketplace.core.storage import PRESIGNED_S, Bucket
+from marketplace.core.storage import PRESIGNED_S, Bucket, own_bucket
 
 
 @lru_cache(maxsize=1)
 def _public_media() -> Bucket:
-    """Return the bucket as browsers see it: presigned URLs are bound to the host name that they are signed for."""
-    return Bucket(
-        endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
-        region=settings.S3_REGION,
-        name=settings.S3_MEDIA_BUCKET,
-        access_key_id=settings.S3_ACCESS_KEY_ID,
-        secret=settings.S3_SECRET_ACCESS_KEY,
-        is_ours=True,
-    )
+    """Return the bucket as browsers see it."""
+    return own_bucket(settings.S3_MEDIA_BUCKET, for_browsers=True)
 
 
 def attachment_url(key: str, *, filename: str) -> str:

@@ -480,17 +480,22 @@ class Bucket:
         return self._presign("put_object", {"Key": key, "ContentMD5": md5}, seconds)
 
 
-@lru_cache(maxsize=1)
-def vault() -> Bucket:
-    """Return the bucket that holds every asset under our keys."""
+def own_bucket(name: str, *, for_browsers: bool = False) -> Bucket:
+    """Return a bucket of ours; for_browsers: under the host name that they see, which presigned URLs are bound to."""
     return Bucket(
-        endpoint_url=settings.S3_ENDPOINT_URL,
+        endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL if for_browsers else settings.S3_ENDPOINT_URL,
         region=settings.S3_REGION,
-        name=settings.S3_VAULT_BUCKET,
+        name=name,
         access_key_id=settings.S3_ACCESS_KEY_ID,
         secret=settings.S3_SECRET_ACCESS_KEY,
         is_ours=True,
     )
+
+
+@lru_cache(maxsize=1)
+def vault() -> Bucket:
+    """Return the bucket that holds every asset under our keys."""
+    return own_bucket(settings.S3_VAULT_BUCKET)
 
 
 @lru_cache(maxsize=1)
@@ -530,15 +535,8 @@ def time_vault() -> tuple[float, float]:
 
 @lru_cache(maxsize=1)
 def public_vault() -> Bucket:
-    """Return the vault as browsers see it: presigned URLs are bound to the host name that they are signed for."""
-    return Bucket(
-        endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
-        region=settings.S3_REGION,
-        name=settings.S3_VAULT_BUCKET,
-        access_key_id=settings.S3_ACCESS_KEY_ID,
-        secret=settings.S3_SECRET_ACCESS_KEY,
-        is_ours=True,
-    )
+    """Return the vault as browsers and subscribers see it."""
+    return own_bucket(settings.S3_VAULT_BUCKET, for_browsers=True)
 
 
 def sealing_place(connection: StorageConnection) -> dict[str, str]:
