@@ -1,6 +1,5 @@
 """The code of "Use it", run as it stands on the page against the running installation."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -57,7 +56,6 @@ def test_duckdb_reads_the_newest_file(stage_of_snippets, settings, tmp_path):
     assert (tmp_path / "newest.csv").read_bytes() == TABLES["second.csv"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="pandas is not installed here")
 def test_pandas_reads_the_rows(stage_of_snippets, settings, tmp_path):
     subscriber, data_set = stage_of_snippets
     printed = run([sys.executable, "-c", code_of("pandas", subscriber, data_set, settings)], subscriber, tmp_path)
