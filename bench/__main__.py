@@ -2,7 +2,6 @@
 
 import os
 import resource
-import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,20 +13,17 @@ import django
 
 django.setup()
 
-from django.db.models import Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from jobs.operations import exports, lifecycle  # noqa: E402
 from marketplace.core import storage  # noqa: E402
 from marketplace.core.actors import Actor  # noqa: E402
-from marketplace.core.models import Membership, Organization, User  # noqa: E402
+from marketplace.core.models import Membership, User  # noqa: E402
 from marketplace.core.operations.organizations import create_organization  # noqa: E402
 from marketplace.core.operations.storage import create_storage_connection  # noqa: E402
-from publishers.models import Product  # noqa: E402
-from publishers.operations import data_sets, revisions, search  # noqa: E402
-from publishers.queries.catalogue import Search, search_catalogue  # noqa: E402
+from publishers.operations import data_sets, revisions  # noqa: E402
 
-OBJECTS, OBJECT_BYTES, LARGE_BYTES, PRODUCTS, ROUNDS = 300, 100_000, 256 * 1024 * 1024, 5_000, 3
+OBJECTS, OBJECT_BYTES, LARGE_BYTES, ROUNDS = 300, 100_000, 256 * 1024 * 1024, 3
 
 
 def best(action: Callable[[], None], rounds: int = ROUNDS) -> float:
@@ -147,66 +143,6 @@ def streaming_a_large_object() -> None:
         vault.delete(key)
 
 
-def searching_the_catalogue() -> None:
-    """Our search with page and facets, against icontains over the same three fields (what DRF's SearchFilter does)."""
-    owner, _ = member()
-    words = [
-        "weather",
-        "price",
-        "traffic",
-        "energy",
-        "harvest",
-        "retail",
-        "vessel",
-        "flight",
-        "health",
-        "climate",
-        "river",
-    ]
-    words += ["forest", "market", "loan", "credit"]
-    at = timezone.now()
-    Organization.objects.filter(pk=owner.organization_id).update(name="Catalogue bench")
-    made = Product.objects.bulk_create(
-        Product(
-            owner=owner.organization,
-            name=f"{words[n % 15]} {words[n // 15 % 15]} {n}",
-            short_description=" ".join(words[(n * k) % 15] for k in range(1, 9)),
-            description=" ".join(words[(n * k + k) % 15] for k in range(60)),
-            category="Energy",
-            state="PUBLISHED",
-            published_at=at,
-        )
-        for n in range(PRODUCTS)
-    )
-    for product in made:
-        search.refresh(product=product)
-    queries = [f"{a} {b}" for a in words[:6] for b in words[6:10]]
-
-    def median(action: Callable[[str], object]) -> float:
-        times = []
-        for text in queries:
-            started = time.perf_counter()
-            action(text)
-            times.append(time.perf_counter() - started)
-        return statistics.median(times) * 1000
-
-    def naive(text: str) -> object:
-        found = Product.objects.filter(state="PUBLISHED")
-        for word in text.split():
-            found = found.filter(
-                Q(name__icontains=word) | Q(short_description__icontains=word) | Q(description__icontains=word)
-            )
-        return found.count(), list(found[:18])
-
-    report(
-        f"search {PRODUCTS} products, page and facets vs icontains",
-        median(lambda t: search_catalogue(Search(text=t))),
-        median(naive),
-        "ms",
-    )
-
-
 if __name__ == "__main__":
     exporting_many_small_objects()
     streaming_a_large_object()
-    searching_the_catalogue()
