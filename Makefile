@@ -58,12 +58,13 @@ lint: install-dev ## style, types, layers, migrations, deployment checks
 	DJANGO_SETTINGS_MODULE=marketplace.settings.check $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/djlint templates --lint --quiet
 
-bench: install-dev ## measure against named peers in the same run
+bench: install-dev browser ## measure against named peers in the same run
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.large_file
 	$(BIN)/python -m bench.many_large_files
 	$(BIN)/python -m bench.aws_api
 	$(BIN)/python -m bench.catalogue
+	$(BIN)/python -m bench.pages
 
 docs: install ## write docs/openapi.json and the tables of docs/api.md anew
 	env -i PATH="$$PATH" DJANGO_SETTINGS_MODULE=marketplace.settings.check $(BIN)/python -W ignore manage.py write_api_docs

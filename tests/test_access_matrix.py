@@ -7,8 +7,9 @@ below /admin are in tests/console/test_tables.py.
 
 import pytest
 from allauth.usersessions.models import UserSession
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
@@ -28,6 +29,8 @@ from tests.subscriptions.test_data_requests import ask
 
 pytestmark = pytest.mark.django_db
 
+#: statements that a page may ask of the database
+STATEMENTS = 15
 #: Outcomes of GET and of POST, for: nobody signed in, the owner of another organization, a viewer of the organization
 #: whose thing it is, its owner. S is shown or done (or a form that says what is missing), L is sent to sign in,
 #: - is not found, R is refused, . is a method that the page does not have.
@@ -326,14 +329,18 @@ def test_every_page_has_a_row():
     assert sorted(page.name for page in pages()) == sorted(PAGES)
 
 
-def outcome(client: Client, method: str, path: str, form: dict[str, str]) -> str:
+def outcome(client: Client, method: str, path: str, form: dict[str, str], chatty: list[tuple[str, list[str]]]) -> str:
     """Call a page, undo what it did, and return the letter of what came."""
     body = {"data": form if method == "post" else None}
     if "/uploads" in path:
         body = {"data": {"name": "x.csv", "size": 1, "parts": [1]}, "content_type": "application/json"}
     with transaction.atomic():
-        answer = getattr(client, method)(path, **body)
+        with CaptureQueriesContext(connection) as asked:
+            answer = getattr(client, method)(path, **body)
         transaction.set_rollback(True)
+    statements = [query["sql"] for query in asked if "SAVEPOINT" not in query["sql"]]
+    if method == "get" and len(statements) > STATEMENTS:
+        chatty.append((path, statements))
     assert answer.status_code in {*range(200, 500), 503}, (method, path)  # the test database has no worker: /healthz
     if answer.status_code == 401 or answer.headers.get("Location", "").startswith("/accounts/login/"):
         return "L"
@@ -344,6 +351,7 @@ def outcome(client: Client, method: str, path: str, form: dict[str, str]) -> str
 def test_everybody_gets_what_the_table_says(things, publisher, subscriber, stranger):
     owners = {"": subscriber, "publisher": publisher, "subscriber": subscriber}
     wrong = []
+    chatty: list[tuple[str, list[str]]] = []  # pages that ask the database too much, with what they ask
     for page in pages():
         name = page.name
         side, expected = PAGES[name]
@@ -356,7 +364,10 @@ def test_everybody_gets_what_the_table_says(things, publisher, subscriber, stran
         path = reverse(name, kwargs={key: ids[key] for key in page.pattern.converters})
         form = {"organization": owners[side].organization_id}  # the one that a person may switch to
         post = "delete" if name in DELETES else "post"
-        got = tuple("".join(outcome(person, method, path, form) for person in people) for method in ("get", post))
+        got = tuple(
+            "".join(outcome(person, method, path, form, chatty) for person in people) for method in ("get", post)
+        )
         if got != expected:
             wrong.append((name, got, expected))
     assert wrong == []
+    assert chatty == []

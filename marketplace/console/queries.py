@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Aggregate, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, TruncDate
 
-from jobs.models import EventAction, Job, JobState
-from jobs.queries import list_deliveries, list_deliveries_of_publisher, list_event_actions, list_imports
+from jobs.models import DELIVERIES, EXPORTS, EventAction, Job, JobState
+from jobs.queries import list_deliveries, list_deliveries_of_publisher, list_event_actions, list_jobs
 from marketplace.core.models import Organization, StorageConnection
 from marketplace.core.queries.storage import list_storage_connections
 from publishers.models import Asset, DataSet, Product, ProductState, PublishedRevision, Revision
-from subscriptions.models import Agreement, DataGrant, Entitlement
-from subscriptions.queries import list_received_data_grants, list_subscribers, readable_revisions
+from subscriptions.models import DataGrant, Entitlement
+from subscriptions.queries import active_entitlements, list_received_data_grants, list_subscribers, readable_revisions
 
 FAILED = (JobState.ERROR, JobState.TIMED_OUT)
 
@@ -26,15 +26,19 @@ def _asset_count(revision: str) -> Coalesce:
 
 
 # --- what waits for somebody ----------------------------------------------------------------------------------------------
-def list_failed_deliveries(*, organization: Organization, since: datetime) -> QuerySet[Job]:
-    """Return the deliveries that ended without arriving and were not retried, newest first."""
-    return list_deliveries(organization=organization).filter(state__in=FAILED, created_at__gte=since)
+def list_failures(
+    *, organization: Organization, since: datetime, most_deliveries: int, most_imports: int
+) -> tuple[list[Job], list[Job]]:
+    """Return deliveries that did not arrive, and failed imports into revisions that are still drafts, the newest first.
 
-
-def list_failed_imports(*, organization: Organization, since: datetime) -> QuerySet[Job]:
-    """Return the failed imports into revisions that are still drafts, newest first."""
+    What was retried is not among them.
+    """
     drafts = Revision.objects.filter(pk=OuterRef("revision_id"), finalized_at=None)
-    return list_imports(organization=organization).filter(Exists(drafts), state__in=FAILED, created_at__gte=since)
+    failed = list_jobs(organization=organization).filter(state__in=FAILED, created_at__gte=since)
+    deliveries = failed.filter(type__in=DELIVERIES).values("pk")[:most_deliveries]
+    imports = failed.exclude(type__in=EXPORTS).filter(Exists(drafts)).values("pk")[:most_imports]
+    jobs = list(failed.filter(Q(pk__in=deliveries) | Q(pk__in=imports)))
+    return [job for job in jobs if job.type in DELIVERIES], [job for job in jobs if job.type not in DELIVERIES]
 
 
 def list_failing_connections(*, organization: Organization) -> QuerySet[StorageConnection]:
@@ -93,7 +97,7 @@ def count_auto_exports_by_connection(*, organization: Organization) -> dict[str,
 
 @dataclass(frozen=True)
 class Beginnings:
-    """Which first steps an organization has taken."""
+    """Which first steps an organization has taken, whether or not they still hold."""
 
     has_access: bool
     has_connected: bool
@@ -113,16 +117,59 @@ class Beginnings:
         return self.has_received or self.has_listed
 
 
-def get_beginnings(*, organization: Organization) -> Beginnings:
-    """Return which first steps an organization has taken, whether or not they still hold."""
-    return Beginnings(
-        has_access=Entitlement.objects.filter(organization=organization).exists(),
-        has_connected=list_storage_connections(organization=organization).exists(),
-        has_automated=list_event_actions(organization=organization).exists(),
-        has_received=list_deliveries(organization=organization).filter(state=JobState.COMPLETED).exists(),
-        has_data_set=DataSet.objects.owned_by(organization).exists(),
-        has_finalized=Revision.objects.owned_by(organization).filter(finalized_at__isnull=False).exists(),
-        has_listed=Product.objects.owned_by(organization).filter(published_at__isnull=False).exists(),
+@dataclass(frozen=True)
+class HomeFigures:
+    """What an organization has, and what came to it and went from it in a period."""
+
+    entitled_data_sets: int
+    auto_exports: int
+    received: int
+    received_bytes: int
+    listed: int
+    subscribers: int
+    sent: int
+    sent_bytes: int
+
+
+def _number(rows: QuerySet[Any], counted: Aggregate) -> Coalesce:
+    """Return one number over all rows as a subquery, so that many of them make one statement."""
+    return Coalesce(Subquery(rows.order_by().annotate(all=Value(1)).values("all").annotate(n=counted).values("n")), 0)
+
+
+def _one_row(organization: Organization, expressions: dict[str, Any]) -> dict[str, Any]:
+    named = {f"asked_{name}": expression for name, expression in expressions.items()}
+    row = Organization.objects.filter(pk=organization.pk).annotate(**named).values(*named).get()
+    return {name: row[f"asked_{name}"] for name in expressions}
+
+
+def get_standing(*, organization: Organization, at: datetime, since: datetime) -> tuple[Beginnings, HomeFigures]:
+    """Return how far an organization has come and its figures, those of deliveries since an instant, in one statement."""
+    received, sent = list_deliveries(organization=organization), list_deliveries_of_publisher(owner=organization)
+    owned = Product.objects.owned_by(organization)
+    entitled = active_entitlements(organization=organization, at=at)
+    begun = {
+        "has_access": Exists(Entitlement.objects.filter(organization=organization)),
+        "has_connected": Exists(list_storage_connections(organization=organization)),
+        "has_automated": Exists(list_event_actions(organization=organization)),
+        "has_received": Exists(received.filter(state=JobState.COMPLETED)),
+        "has_data_set": Exists(DataSet.objects.owned_by(organization)),
+        "has_finalized": Exists(Revision.objects.owned_by(organization).filter(finalized_at__isnull=False)),
+        "has_listed": Exists(owned.filter(published_at__isnull=False)),
+    }
+    arrived, lately = Q(state=JobState.COMPLETED), {"created_at__gte": since}
+    figures = {
+        "entitled_data_sets": _number(entitled, Count("published_data_set", distinct=True)),
+        "auto_exports": _number(list_event_actions(organization=organization).filter(is_enabled=True), Count("pk")),
+        "received": _number(received.filter(arrived, **lately), Count("pk")),
+        "received_bytes": _number(received.filter(**lately), Sum("bytes_done")),
+        "listed": _number(owned.filter(state=ProductState.PUBLISHED), Count("pk")),
+        "subscribers": _number(list_subscribers(owner=organization), Count("organization", distinct=True)),
+        "sent": _number(sent.filter(arrived, **lately), Count("pk")),
+        "sent_bytes": _number(sent.filter(**lately), Sum("bytes_done")),
+    }
+    row = _one_row(organization, begun | {f"n_{name}": figure for name, figure in figures.items()})
+    return Beginnings(**{name: row[name] for name in begun}), HomeFigures(
+        **{name: row[f"n_{name}"] for name in figures}
     )
 
 
@@ -202,24 +249,15 @@ class PublishingFigures:
 def count_publishing(*, owner: Organization) -> PublishingFigures:
     """Return an owner's data sets, products in the catalogue and subscribers, in one query."""
 
-    def counted(rows: QuerySet[Any], what: str = "pk") -> Coalesce:
-        """Count distinct values of rows of which each has the owner's id in `of`."""
-        numbers = rows.order_by().values("of").annotate(n=Count(what, distinct=True)).values("n")
-        return Coalesce(Subquery(numbers), 0)
-
-    listed = Product.objects.filter(owner=OuterRef("pk"), state=ProductState.PUBLISHED).annotate(of=F("owner"))
-    living = Agreement.objects.filter(product__owner=OuterRef("pk"), ended_at=None).annotate(of=F("product__owner"))
-    row = (
-        Organization.objects.filter(pk=owner.pk)
-        .annotate(
-            data_sets_n=counted(DataSet.objects.filter(owner=OuterRef("pk")).annotate(of=F("owner"))),
-            listed_n=counted(listed),
-            subscribers_n=counted(living, "organization"),
-        )
-        .values_list("data_sets_n", "listed_n", "subscribers_n")
-        .get()
+    row = _one_row(
+        owner,
+        {
+            "data_sets": _number(DataSet.objects.owned_by(owner), Count("pk")),
+            "listed": _number(Product.objects.owned_by(owner).filter(state=ProductState.PUBLISHED), Count("pk")),
+            "subscribers": _number(list_subscribers(owner=owner), Count("organization", distinct=True)),
+        },
     )
-    return PublishingFigures(*row)
+    return PublishingFigures(**row)
 
 
 def count_subscribers(*, owner: Organization) -> int:

@@ -326,30 +326,39 @@ def _read(rows: Sequence[Sequence[int]], filters: dict[str, str], *, most: int =
 
 
 def _suggest(text: str) -> str:
-    """Return the name that resembles the text most; empty when none does, or when only filters keep the text from matching."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT EXISTS (SELECT FROM publishers_productsearch s WHERE s.full_text @@ {_QUERY})", {"text": text}
-        )
-        if (cursor.fetchone() or (False,))[0]:
-            return ""
+    """Return the name that resembles the text most; empty when none does, or when only filters keep the text from matching.
+
+    Names are looked for by those words only that stand in no product at all: these are the ones mistyped.
+    """
     words = [word for word in text.split() if len(word) > 2][:WORDS_COMPARED] or [text]
-    alike = " OR ".join(f"p.name %%> %(word{number})s" for number in range(len(words)))
-    values: dict[str, Any] = {f"word{number}": word for number, word in enumerate(words)}
-    values |= {"text": text, "most": NAMES_COMPARED}
-    for least in SIMILARITIES:
-        with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The planner takes one row to be found soon by reading the table; where nothing matches, that reads all of it.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            f"""
+            SELECT EXISTS (SELECT FROM publishers_productsearch s WHERE s.full_text @@ {_QUERY}),
+                   array(SELECT w.word FROM unnest(%(words)s::text[]) AS w (word) WHERE NOT EXISTS (
+                       SELECT FROM publishers_productsearch s WHERE s.full_text @@ {_QUERY.replace("%(text)s", "w.word")}))
+            """,
+            {"text": text, "words": words},
+        )
+        is_known, mistyped = cursor.fetchone() or (True, [])
+        if is_known or not mistyped:
+            return ""
+        alike = " OR ".join(f"p.name %%> %(word{number})s" for number in range(len(mistyped)))
+        values = {f"word{number}": word for number, word in enumerate(mistyped)}
+        for least in SIMILARITIES:
             cursor.execute(f"SET LOCAL pg_trgm.word_similarity_threshold = {least}")
             cursor.execute(
                 "SELECT p.name FROM publishers_product p JOIN publishers_productsearch s ON s.product_id = p.id"
-                f" WHERE (p.name %%> %(text)s OR {alike}) AND p.state = 'PUBLISHED' AND p.visibility = 'PUBLIC'"
+                f" WHERE ({alike}) AND p.state = 'PUBLISHED' AND p.visibility = 'PUBLIC'"
                 " ORDER BY word_similarity(%(text)s, p.name) DESC, s.popularity DESC, p.id LIMIT %(most)s",
-                values,
+                values | {"text": text, "most": NAMES_COMPARED},
             )
             names = [str(row[0]) for row in cursor.fetchall()]
-        best = max(names, key=lambda name: _likeness(text, name), default="")
-        if best and _likeness(text, best) >= LIKENESS:
-            return best
+            best = max(names, key=lambda name: _likeness(text, name), default="")
+            if best and _likeness(text, best) >= LIKENESS:
+                return best
     return ""
 
 

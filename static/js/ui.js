@@ -1,6 +1,8 @@
 // Behaviour that pages share: small light-DOM custom elements, which work on content swapped in later with no init call,
 // and a few listeners on the document. Heavier modules are imported only where their element is on the page.
 //   copy-button[data-value]   tab-group   chart-hover[data-points]   relative-time > time   reveal-password > input + button
+//   scroll-spy > nav > a[href="#section"] (marks the section that is being read)
+//   hue-picker[data-otherwise] > input[type=number] + input[type=range] (the page where an operator chooses the look)
 //   [data-theme-switch]   form[data-guard] (warns before unsaved input is left)   #q or [data-search] (the / key)   a[data-palette] (Ctrl K, palette.js)
 //   toast(text, tone), or from the server the header HX-Trigger: {"toast": {"text": "Saved", "tone": "success"}}
 
@@ -232,6 +234,58 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => document.querySelectorAll(".btn.busy").forEach((button) => button.classList.remove("busy")));
 addEventListener("beforeunload", (event) => { if ([...dirty].some((form) => form.isConnected)) event.preventDefault(); });
+
+// ---------- sections: marks the one being read (aria-current) and keeps its tab in sight ----------
+customElements.define("scroll-spy", class extends HTMLElement {
+  connectedCallback() {
+    this.links = [...this.querySelectorAll('a[href^="#"]')];
+    this.follow = () => { this.due ??= requestAnimationFrame(() => { this.due = undefined; this.mark(); }); };
+    for (const event of ["scroll", "resize", "hashchange"]) addEventListener(event, this.follow, { passive: true });
+    this.follow();
+  }
+  disconnectedCallback() {
+    for (const event of ["scroll", "resize", "hashchange"]) removeEventListener(event, this.follow);
+  }
+  mark() {
+    const line = this.getBoundingClientRect().bottom + 40;
+    const isAtEnd = scrollY > 0 && innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+    let current = this.links[0];
+    for (const link of this.links) {
+      const top = document.getElementById(link.hash.slice(1))?.getBoundingClientRect().top ?? Infinity;
+      if (top <= line || (isAtEnd && link.hash === location.hash)) current = link;
+    }
+    if (current === this.current) return;
+    this.current?.removeAttribute("aria-current");
+    (this.current = current).setAttribute("aria-current", "true");
+    const nav = current.parentElement;
+    nav.scrollTo({ left: current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2 });
+  }
+});
+
+// ---------- branding: slider and number say the same, the page follows at once, the server measures the contrasts ----------
+customElements.define("hue-picker", class extends HTMLElement {
+  connectedCallback() {
+    const number = this.querySelector("input[type=number]"), slider = this.querySelector("input[type=range]");
+    const valid = () => number.value !== "" && number.checkValidity();
+    let timer;
+    const show = () => {
+      if (valid()) document.documentElement.style.setProperty("--h", number.value);
+      else document.documentElement.style.removeProperty("--h");
+      clearTimeout(timer);
+      timer = setTimeout(() => this.measure(number), 200);
+    };
+    const name = document.querySelector("input[name=name]"), shown = document.querySelector("[data-preview=name]");
+    name.addEventListener("input", () => (shown.textContent = name.value.trim() || name.placeholder));
+    slider.addEventListener("input", () => { number.value = slider.value; show(); });
+    number.addEventListener("input", () => { slider.value = valid() ? number.value : this.dataset.otherwise; show(); });
+  }
+
+  measure(number) {
+    if (number.value !== "" && !number.checkValidity()) return;
+    const url = `${location.pathname}?hue=${encodeURIComponent(number.value)}`;
+    htmx.ajax("GET", url, { target: "#contrast", select: "#contrast", swap: "outerMorph" });
+  }
+});
 
 // ---------- htmx ----------
 const isPoll = (context) => context.sourceEvent?.type === "every";

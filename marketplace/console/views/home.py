@@ -12,29 +12,25 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from jobs.models import Job, JobState
-from jobs.queries import list_deliveries, list_deliveries_of_publisher, list_event_actions
+from jobs.queries import list_deliveries, list_deliveries_of_publisher
 from marketplace.console.forms import OrganizationForm
 from marketplace.console.queries import (
     Beginnings,
-    count_subscribers,
-    get_beginnings,
+    HomeFigures,
+    get_standing,
     list_draft_products,
     list_draft_revisions,
-    list_failed_deliveries,
-    list_failed_imports,
     list_failing_connections,
+    list_failures,
     list_new_revisions,
     list_stranded_auto_exports,
     list_waiting_data_grants,
-    summarize_deliveries,
 )
 from marketplace.core import scopes
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.models import Organization
 from marketplace.core.templatetags.ui import bytes_, compact
-from publishers.models import ProductState
-from publishers.queries.products import list_owned_products
-from subscriptions.queries import list_entitled_data_sets, list_subscribers
+from subscriptions.queries import list_subscribers
 
 PERIOD = timedelta(days=30)
 EACH_KIND = 4
@@ -75,8 +71,13 @@ def _alike(jobs: Iterable[Job]) -> list[list[Job]]:
 
 
 def _matters(organization: Organization, held: frozenset[str]) -> Iterable[Matter]:
-    since = timezone.now() - PERIOD
-    for jobs in _alike(list_failed_deliveries(organization=organization, since=since)[:FAILURES_READ])[:EACH_KIND]:
+    deliveries, imports = list_failures(
+        organization=organization,
+        since=timezone.now() - PERIOD,
+        most_deliveries=FAILURES_READ,
+        most_imports=EACH_KIND if "publish:write" in held else 0,
+    )
+    for jobs in _alike(deliveries)[:EACH_KIND]:
         newest, count = jobs[0], len(jobs)
         if count == 1:
             title, url = f"Delivery of {newest.data_set_name} failed", reverse("delivery", args=[newest.pk])
@@ -97,7 +98,7 @@ def _matters(organization: Organization, held: frozenset[str]) -> Iterable[Matte
         yield Matter("warn", "hard-drive", title, text, reverse("auto-exports"), "Open")
     if "publish:write" not in held:
         return
-    for job in list_failed_imports(organization=organization, since=since)[:EACH_KIND]:
+    for job in imports:
         url = reverse("import", args=[job.pk])
         yield Matter("bad", "circle-x", f"Import into {job.data_set_name} failed", job.cause, url, "See why")
     for revision in list_draft_revisions(owner=organization)[:EACH_KIND]:
@@ -186,28 +187,23 @@ def publisher_steps(begun: Beginnings) -> list[Step]:
     )
 
 
-def _figures(organization: Organization, begun: Beginnings) -> list[tuple[str, str]]:
-    now = timezone.now()
-    figures = []
+def _figures(begun: Beginnings, figures: HomeFigures) -> list[tuple[str, str]]:
+    shown = []
     if begun.has_access:
-        received = summarize_deliveries(list_deliveries(organization=organization), since=now - PERIOD)
-        actions = list_event_actions(organization=organization).filter(is_enabled=True)
-        figures += [
-            ("Data sets you may read", compact(list_entitled_data_sets(organization=organization, at=now).count())),
-            ("Auto-exports on", compact(actions.count())),
-            ("Received, 30 days", compact(received.completed)),
-            ("Bytes received, 30 days", bytes_(received.size_bytes)),
+        shown += [
+            ("Data sets you may read", compact(figures.entitled_data_sets)),
+            ("Auto-exports on", compact(figures.auto_exports)),
+            ("Received, 30 days", compact(figures.received)),
+            ("Bytes received, 30 days", bytes_(figures.received_bytes)),
         ]
     if begun.publishes:
-        sent = summarize_deliveries(list_deliveries_of_publisher(owner=organization), since=now - PERIOD)
-        listed = list_owned_products(owner=organization).filter(state=ProductState.PUBLISHED)
-        figures += [
-            ("Products listed", compact(listed.count())),
-            ("Subscribers", compact(count_subscribers(owner=organization))),
-            ("Delivered, 30 days", compact(sent.completed)),
-            ("Bytes delivered, 30 days", bytes_(sent.size_bytes)),
+        shown += [
+            ("Products listed", compact(figures.listed)),
+            ("Subscribers", compact(figures.subscribers)),
+            ("Delivered, 30 days", compact(figures.sent)),
+            ("Bytes delivered, 30 days", bytes_(figures.sent_bytes)),
         ]
-    return figures
+    return shown
 
 
 @require_safe
@@ -218,17 +214,18 @@ def home(request: MemberRequest) -> HttpResponse:
         return render(request, "console/welcome.html", {"form": OrganizationForm()})
     organization = request.organization
     held = scopes.allowed(request.membership)
-    begun = get_beginnings(organization=organization)
+    now = timezone.now()
+    begun, figures = get_standing(organization=organization, at=now, since=now - PERIOD)
     recent = list(list_deliveries(organization=organization)[:RECENT])
     sent = list(list_deliveries_of_publisher(owner=organization)[:RECENT]) if begun.publishes else []
     context = {
         "matters": list(_matters(organization, held)),
-        "figures": _figures(organization, begun),
+        "figures": _figures(begun, figures),
         "recent": recent,
         "live": any(job.state == JobState.IN_PROGRESS for job in recent),
         "sent": sent,
         "subscribers": list_subscribers(owner=organization)[:RECENT] if begun.publishes else [],
-        "revisions": list_new_revisions(organization=organization, at=timezone.now())[:RECENT],
+        "revisions": list_new_revisions(organization=organization, at=now)[:RECENT],
         "begun": begun,
         "subscriber_steps": subscriber_steps(begun) if "subscriptions:write" in held else [],
         "publisher_steps": publisher_steps(begun) if "publish:write" in held else [],
