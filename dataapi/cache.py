@@ -29,9 +29,8 @@ from typing import Any
 
 from django.conf import settings
 
-from dataapi import jail
 from dataapi.tables import Format, Table, format_of, unreadable
-from marketplace.core import storage
+from marketplace.core import jail, storage
 from publishers.models import Asset
 
 logger = logging.getLogger(__name__)
@@ -219,7 +218,7 @@ def _download(asset: Asset, path: Path) -> None:
 def _run_jailed(asset: Asset, form: Format, data: Path, out: Path) -> dict[str, Any]:
     limits = jail.Limits(cpu_s=BUILD_S, file_bytes=max(settings.DATA_CACHE_BYTES // 2, 1))
     request = {"name": asset.name.rsplit("/", 1)[-1], "format": form.kind, "delimiter": form.delimiter}
-    run = f"from dataapi.child.tables import main; main(data, out, {request!r})"
+    run = f"from jailed.tables import main; main(data, out, {request!r})"
     process = jail.start(run=run, limits=limits, data=data, out=out)
     try:
         result = json.loads(process.receive(within_s=BUILD_S, most_bytes=_LARGEST_ANSWER))

@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from dataapi.cache import NotNow
-from dataapi.jail import NoJail
 from dataapi.tables import UnreadableTable
 from marketplace.awsapi.authentication import AuthenticationFailed, authenticate, presents_credentials
 from marketplace.awsapi.paging import BadPageToken
 from marketplace.core import audit, limits, scopes
 from marketplace.core.actors import Actor
 from marketplace.core.errors import Denied, DomainError
+from marketplace.core.jail import NoJail
 from marketplace.core.models import Organization
 from marketplace.core.problems import (
     Problem,

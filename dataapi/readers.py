@@ -12,15 +12,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataapi import jail
 from dataapi.cache import NotNow
 from dataapi.tables import Table
+from marketplace.core import jail
 
 MOST_READERS = 4
 PAGE_S = 20
 _LARGEST_PAGE = 96 * jail.MIB
 _LIMITS = jail.Limits(cpu_s=300, file_bytes=0)
-_RUN = "from dataapi.child.pages import main; main(data, requests())"
+_RUN = "from jailed.pages import main; main(data, requests())"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
 from marketplace.core import logs
@@ -50,12 +51,11 @@ class CompressionMiddleware(GZipMiddleware):
 
     content_types = ("text/html", "application/atom+xml")
 
-    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Compress a whole page."""
         if response.streaming or not response.headers.get("Content-Type", "").startswith(self.content_types):
             return response
-        compressed: HttpResponse = super().process_response(request, response)
-        return compressed
+        return super().process_response(request, response)
 
 
 class MemberMiddleware:

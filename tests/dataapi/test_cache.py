@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.test import Client
 
-from dataapi import cache, jail, readers, tables, views
-from marketplace.core import storage
+from dataapi import cache, readers, tables, views
+from marketplace.core import jail, storage
 from marketplace.core.waiting import long_wait
 from publishers.models import Asset
 from tests.dataapi.conftest import Program

@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from dataapi.child import scanning
-from dataapi.child.engine import Refused, connect, explain, identifier, literal
-from dataapi.child.pipe import answer
+from . import scanning
+from .engine import Refused, connect, explain, identifier, literal
+from .pipe import answer
 
 TABLE = "rows.duckdb"
 _SAMPLE = 20_480

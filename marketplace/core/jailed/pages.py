@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-from dataapi.child.engine import connect, identifier
-from dataapi.child.pipe import answer
+from .engine import connect, identifier
+from .pipe import answer
 
 _STEP = 250
 #: A page ends early beyond this, so that wide rows do not fill the memory of whoever asks.

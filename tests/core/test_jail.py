@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dataapi import jail
+from marketplace.core import jail
 
 KINDS = jail.available_kinds()
 LIMITS = jail.Limits(cpu_s=20, file_bytes=10 * jail.MIB)
-DUCKDB = "from dataapi.child.engine import connect; c = connect(':memory:', files=[data], read_only=False)"
+DUCKDB = "from jailed.engine import connect; c = connect(':memory:', files=[data], read_only=False)"
 
 
 @pytest.fixture(params=KINDS)
@@ -256,7 +256,7 @@ def test_without_a_jail_nothing_is_started():
     """On a machine that is not Linux neither kind works, and the door says so."""
     code = (
         "import platform; platform.system = lambda: 'Darwin'\n"
-        "from dataapi import jail\n"
+        "from marketplace.core import jail\n"
         "try: jail.start(run='answer(b\"x\")', limits=jail.Limits(cpu_s=1, file_bytes=0))\n"
         "except jail.NoJail as e: print('none:', jail.available_kinds())"
     )
@@ -267,12 +267,12 @@ def test_without_a_jail_nothing_is_started():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_table_is_built_and_read_alike_in_every_kind(kind, asset, out):
     request = {"name": "a.csv", "format": "csv", "delimiter": None}
-    run = f"from dataapi.child.tables import main; main(data, out, {request!r})"
+    run = f"from jailed.tables import main; main(data, out, {request!r})"
     process = jail.start(run=run, limits=LIMITS, data=asset, out=out, kind=kind)
     built = json.loads(process.receive(within_s=30, most_bytes=jail.MIB))
     process.kill()
     assert built["row_count"] == 1
-    run = "from dataapi.child.pages import main; main(data, requests())"
+    run = "from jailed.pages import main; main(data, requests())"
     reader = jail.start(run=run, limits=LIMITS, data=out / "rows.duckdb", kind=kind)
     for _ in range(3):
         reader.send({"start": 0, "limit": 10})

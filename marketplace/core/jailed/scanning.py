@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from dataapi.child.engine import Refused
+from .engine import Refused
 
 CHUNK = 1 << 20
 MOST_COLUMNS = 4096
