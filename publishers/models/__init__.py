@@ -8,6 +8,15 @@ from publishers.models.change_sets import (
     FailureCode,
 )
 from publishers.models.data_sets import LIMITS, Asset, AssetType, DataSet, Revision, Upload, UploadState
+from publishers.models.knowledge import (
+    CheckState,
+    Contract,
+    ContractCheck,
+    Delay,
+    Profile,
+    ProfiledTable,
+    ProfileState,
+)
 from publishers.models.pages import ActivityKind, DocumentKind, ProductActivity, ProductDocument, ProductViewer
 from publishers.models.products import (
     LICENCE_RIGHTS,
@@ -37,7 +46,11 @@ __all__ = [
     "ChangeSetEntity",
     "ChangeSetIntent",
     "ChangeSetState",
+    "CheckState",
+    "Contract",
+    "ContractCheck",
     "DataSet",
+    "Delay",
     "DocumentKind",
     "FailureCode",
     "Frequency",
@@ -51,6 +64,9 @@ __all__ = [
     "ProductSearch",
     "ProductState",
     "ProductViewer",
+    "Profile",
+    "ProfileState",
+    "ProfiledTable",
     "PublishedDataSet",
     "PublishedRevision",
     "Region",
