@@ -42,7 +42,7 @@ def test_notifications_are_read_by_keyboard_and_marking_is_undone(reader, exchan
     page.keyboard.press("Enter")
     page.wait_for_url("**/notifications")
     assert faults_of(page) == []
-    winds = page.get_by_role("region", name="Winds")
+    winds = page.get_by_role("article").filter(has=page.get_by_role("heading", name="Winds"))
     winds.get_by_role("button", name="Sentence 4 about Winds.", exact=False).first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/deliveries")
