@@ -287,6 +287,14 @@ customElements.define("hue-picker", class extends HTMLElement {
   }
 });
 
+// ---------- tabs: on a phone the current one may stand beyond the edge ----------
+requestAnimationFrame(() => {
+  for (const tab of document.querySelectorAll(".tabs > [aria-current]")) {
+    const nav = tab.parentElement;
+    nav.scrollLeft = tab.offsetLeft - nav.offsetLeft - (nav.clientWidth - tab.offsetWidth) / 2;
+  }
+});
+
 // ---------- htmx ----------
 const isPoll = (context) => context.sourceEvent?.type === "every";
 let reconnecting;
