@@ -134,7 +134,7 @@ def override_check(*, check: ContractCheck, reason: str, actor: Actor, at: datet
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or "\x00" in reason:
         raise Invalid(f"Tell subscribers why, in {SHORTEST_REASON} to {LONGEST_REASON:,} characters.", field="reason")
     revision = lock_revision(check.revision_id)
-    check = ContractCheck.objects.select_for_update().select_related("contract").get(pk=check.pk)
+    check = ContractCheck.objects.select_for_update(of=("self",)).select_related("contract").get(pk=check.pk)
     is_current = check.digest == manifest_digest(revision=revision)
     if check.state not in {CheckState.FAILED, CheckState.ERROR} or not is_current or revision.is_finalized:
         raise NothingToOverride("CHECK", check.pk)

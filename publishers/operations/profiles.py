@@ -125,7 +125,12 @@ def begin_run(*, revision_id: str, token: str, at: datetime) -> Profile | None:
 
     One that is RUNNING already belonged to a worker that died: whoever asks holds the lease of its work row.
     """
-    profile = Profile.objects.select_for_update().select_related("revision__data_set").filter(pk=revision_id).first()
+    profile = (
+        Profile.objects.select_for_update(of=("self",))
+        .select_related("revision__data_set")
+        .filter(pk=revision_id)
+        .first()
+    )
     if profile is None or not profile.is_live or token_of(profile) != token:
         return None
     profile.state, profile.started_at = ProfileState.RUNNING, at
@@ -143,7 +148,12 @@ def record_progress(*, profile: Profile, files_done: int, bytes_done: int) -> bo
 @transaction.atomic
 def fail_profile(*, revision_id: str, token: str, reason: str, at: datetime) -> None:
     """End a profile without a result; one that has ended stays as it is."""
-    profile = Profile.objects.select_for_update().select_related("revision__data_set").filter(pk=revision_id).first()
+    profile = (
+        Profile.objects.select_for_update(of=("self",))
+        .select_related("revision__data_set")
+        .filter(pk=revision_id)
+        .first()
+    )
     if profile is None or not profile.is_live or token_of(profile) != token:
         return
     profile.state, profile.error, profile.finished_at = ProfileState.FAILED, reason[:500], at
@@ -156,7 +166,12 @@ def finish_run(
     *, profile: Profile, tables: list[ProfiledTable], notes: list[dict[str, Any]], is_partial: bool, at: datetime
 ) -> bool:
     """Keep what a run found, all of it at once; return False when the profile is no longer the run's."""
-    found = Profile.objects.select_for_update().select_related("revision__data_set").filter(pk=profile.pk).first()
+    found = (
+        Profile.objects.select_for_update(of=("self",))
+        .select_related("revision__data_set")
+        .filter(pk=profile.pk)
+        .first()
+    )
     if found is None or found.state != ProfileState.RUNNING or found.created_at != profile.created_at:
         return False
     ProfiledTable.objects.filter(profile=found).delete()
