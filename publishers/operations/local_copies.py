@@ -92,8 +92,9 @@ def _held(path: Path) -> Iterator[None]:
     while True:
         file: IO[bytes] = path.open("wb")
         fcntl.flock(file, fcntl.LOCK_EX)
-        if path.exists() and os.fstat(file.fileno()).st_ino == path.stat().st_ino:
-            break
+        with suppress(FileNotFoundError):
+            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                break
         file.close()
     try:
         yield

@@ -6,7 +6,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,22 +57,24 @@ def run_profile(*, revision_id: str, token: str, at: datetime) -> None:
     profile = profiles.begin_run(revision_id=revision_id, token=token, at=at)
     if profile is None:
         return
-    run_id = new_id()
+    run, reason = _Run(profile, new_id(), at), ""
     try:
         jail.check()
-        _Run(profile, run_id, at).run()
+        run.run()
     except jail.NoJail:
-        profiles.fail_profile(revision_id=revision_id, token=token, reason=NO_JAIL, at=at)
+        reason = NO_JAIL
     except _Failed as failure:
-        profiles.fail_profile(revision_id=revision_id, token=token, reason=str(failure), at=at)
+        reason = str(failure)
     except DomainError as error:
-        profiles.fail_profile(revision_id=revision_id, token=token, reason=error.message, at=at)
+        reason = error.message
     except storage.StorageFault as fault:
         if fault.is_temporary:
             raise work.TemporaryFailure(str(fault)) from None
-        profiles.fail_profile(revision_id=revision_id, token=token, reason=str(fault), at=at)
+        reason = str(fault)
     except _Stopped:
         logger.info("profile stopped", extra={"fields": {"revision_id": revision_id}})
+    if reason:
+        profiles.fail_profile(revision_id=revision_id, token=token, reason=reason, at=run.now())
     sweep_objects(revision_id=revision_id)
 
 
@@ -100,7 +102,7 @@ class _Run:
         self.lease = work.current_lease()
         self.notes: list[dict[str, Any]] = []
         self.files_done = self.bytes_done = 0
-        self._stepped = 0.0
+        self._stepped, self._started = 0.0, time.monotonic()
 
     def run(self) -> None:
         """Measure and keep. Raises _Stopped, _Failed, LeaseLost, StorageFault, DomainError."""
@@ -141,6 +143,10 @@ class _Run:
         self.notes.append({"file": asset.name, "reason": f"{asset.name} {reason}", "is_partial": is_partial})
         self.files_done += 1
         self.bytes_done += asset.size_bytes
+
+    def now(self) -> datetime:
+        """Return the instant of the caller's clock and what has passed since: a run may take an hour."""
+        return self.at + timedelta(seconds=time.monotonic() - self._started)
 
     # --- progress -----------------------------------------------------------------------------------------------------
     def _copied(self, size: int) -> None:
@@ -232,7 +238,7 @@ class _Run:
         self._step(force=True)
         is_partial = any(note["is_partial"] for note in notes) or any(row.is_partial for row in rows)
         told = [{"file": str(note["file"])[:_LONGEST_TEXT], "reason": str(note["reason"])} for note in notes]
-        if not profiles.finish_run(profile=self.profile, tables=rows, notes=told, is_partial=is_partial, at=self.at):
+        if not profiles.finish_run(profile=self.profile, tables=rows, notes=told, is_partial=is_partial, at=self.now()):
             raise _Stopped
 
     def _stored(self, made: Path, part: dict[str, Any], position: int) -> dict[str, Any]:
