@@ -64,7 +64,6 @@ bench: install-dev browser ## measure against named peers in the same run
 	$(BIN)/python -m bench.many_large_files
 	$(BIN)/python -m bench.aws_api
 	$(BIN)/python -m bench.catalogue
-	$(BIN)/python -m bench.profiling
 	$(BIN)/python -m bench.pages
 
 docs: install ## write docs/openapi.json and the tables of docs/api.md anew

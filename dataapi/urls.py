@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from dataapi import digests, views
+from dataapi import views
 
 
 class DataIdConverter:
@@ -25,14 +25,7 @@ class RevisionIdConverter(DataIdConverter):
     regex = f"[0-9a-f]{{32}}|{views.LATEST}"
 
 
-class DigestConverter(DataIdConverter):
-    """A SHA-256 in hexadecimal."""
-
-    regex = "[0-9a-f]{64}"
-
-
 register_converter(DataIdConverter, "data_id")
-register_converter(DigestConverter, "digest")
 register_converter(RevisionIdConverter, "revision_id")
 
 _REVISION = "<data_id:data_set_id>/revisions/<revision_id:revision_id>"
@@ -45,7 +38,6 @@ urlpatterns = [
     path(f"{_REVISION}/assets", views.assets, name="data-assets"),
     path(f"{_ASSET}/rows", views.rows, name="data-rows"),
     path(f"{_ASSET}/download", views.download, name="data-download"),
-    path("digests/<digest:digest>", digests.content, name="data-digest"),
     path("exports/<str:token>", views.signed_export, name="signed-export"),
     path("", views.unknown_path, name="data-root"),
     path("<path:rest>", views.unknown_path, name="data-unknown"),

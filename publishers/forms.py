@@ -83,15 +83,3 @@ class RevokeForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="10 to 512 characters. Subscribers see it.",
     )
-
-
-class OverrideForm(forms.Form):
-    """Why a revision is good although it breaks its contract; subscribers read it."""
-
-    reason = forms.CharField(
-        min_length=10,
-        max_length=1000,
-        label="Why it is good all the same",
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="Subscribers read this beside the failed rules.",
-    )

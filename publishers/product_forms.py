@@ -288,26 +288,13 @@ class NewProductForm(forms.Form):
     has_sample = forms.BooleanField(
         required=False,
         label="Make a sample and the data dictionary from its newest revision",
-        help_text="A few rows of its first table, drawn by rule. Everybody sees the sample once the product is published.",
+        help_text="Up to 500 rows of its first table. Everybody sees the sample once the product is published.",
     )
 
     def __init__(self, *args: Any, lists_data: bool, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
         if not lists_data:
             del self.fields["has_sample"]
-
-
-class ImportProductForm(forms.Form):
-    """A product to be, out of a file."""
-
-    file = forms.FileField(
-        label="File",
-        help_text="datapackage.json, Croissant JSON-LD or an Open Data Contract in YAML, at most 2 MB.",
-        widget=forms.FileInput(attrs={"accept": ".json,.jsonld,.yaml,.yml"}),
-    )
-    category = forms.ChoiceField(
-        choices=[("", "As the keywords of the file say"), *Category.choices], required=False, label="Category"
-    )
 
 
 class ProductDataSetForm(forms.Form):

@@ -4,18 +4,8 @@ from django.utils import timezone
 
 from marketplace.core import storage, work
 from marketplace.core.actors import SYSTEM, Actor
-from publishers.models import ChangeSet, CheckState, ContractCheck, Product, Revision, Upload, UploadState
-from publishers.operations import (
-    change_sets,
-    contract_runs,
-    findings,
-    freshness,
-    profile_runs,
-    profiles,
-    revisions,
-    search,
-    uploads,
-)
+from publishers.models import ChangeSet, Product, Revision, Upload, UploadState
+from publishers.operations import change_sets, revisions, search, uploads
 
 
 @work.task("publishers.publish_revision")
@@ -84,79 +74,3 @@ def apply_change_set(*, change_set_id: str, **_: object) -> None:
 def forget_change_sets(**_: object) -> None:
     """Delete change sets that can be looked up no more."""
     change_sets.forget_change_sets(at=timezone.now())
-
-
-@work.task("publishers.notice_delays")
-def notice_delays(**_: object) -> None:
-    """Find data sets that are late, and raise their alarms."""
-    freshness.notice_delays(at=timezone.now())
-
-
-@work.task("publishers.end_delay")
-def end_delay(*, revision_id: str, **_: object) -> None:
-    """End the delay of a data set for which a revision came; one that was deleted since came for nobody."""
-    revision = Revision.objects.filter(pk=revision_id).first()
-    if revision is not None:
-        freshness.end_delay(revision=revision)
-
-
-# --- contracts --------------------------------------------------------------------------------------------------------
-def _check_failed(*, check_id: str, reason: str, **_: object) -> None:
-    check = ContractCheck.objects.select_related("revision__data_set").filter(pk=check_id).first()
-    if check is not None:
-        contract_runs.end_check(check=check, state=CheckState.ERROR, error=reason, at=timezone.now())
-
-
-@work.task("publishers.check_revision", on_parked=_check_failed)
-def check_revision(*, check_id: str, look: int = 0, **_: object) -> None:
-    """Hold a revision against its contract; a check that went with its revision is nobody's."""
-    checks = ContractCheck.objects.select_related("revision__data_set", "contract")
-    check = checks.filter(pk=check_id).first()
-    if check is not None:
-        contract_runs.run_check(check=check, at=timezone.now(), look=look)
-
-
-@work.task("publishers.check_profiled")
-def check_profiled(*, revision_id: str, **_: object) -> None:
-    """Go on with the checks that waited until a revision was measured."""
-    checks = ContractCheck.objects.select_related("revision__data_set", "contract")
-    for check in checks.filter(revision=revision_id, state=CheckState.WAITING).order_by("created_at", "pk"):
-        contract_runs.run_check(check=check, at=timezone.now())
-
-
-@work.task("publishers.tell_of_check")
-def tell_of_check(*, check_id: str, **_: object) -> None:
-    """Tell the publisher that a revision broke its contract, or could not be checked."""
-    checks = ContractCheck.objects.select_related("revision__data_set", "contract")
-    check = checks.filter(pk=check_id).first()
-    if check is not None:
-        contract_runs.tell_of_check(check=check, at=timezone.now())
-
-
-@work.task("publishers.tell_of_findings")
-def tell_of_findings(*, revision_id: str, **_: object) -> None:
-    """Tell the publisher what a measured revision holds that looks like personal data; a deleted one holds nothing."""
-    revision = Revision.objects.select_related("data_set").filter(pk=revision_id).first()
-    if revision is not None:
-        findings.tell_of_findings(revision=revision, at=timezone.now())
-
-
-# --- profiles ---------------------------------------------------------------------------------------------------------
-def _profile_failed(*, revision_id: str, reason: str, token: str = "", **_: object) -> None:
-    profiles.fail_profile(revision_id=revision_id, token=token, reason=reason, at=timezone.now())
-
-
-@work.task("publishers.profile_revision", on_parked=_profile_failed)
-def profile_revision(*, revision_id: str, token: str = "", **_: object) -> None:
-    """Measure a revision; without a token see that its profile is asked for. One that was deleted since has none."""
-    revision = Revision.objects.select_related("data_set").filter(pk=revision_id).first()
-    if token:
-        profile_runs.run_profile(revision_id=revision_id, token=token, at=timezone.now())
-    elif revision is not None:
-        profiles.ensure_profile(revision=revision, at=timezone.now())
-
-
-@work.task("publishers.sweep_profile")
-def sweep_profile(*, revision_id: str, **_: object) -> None:
-    """Remove the measured rows of a revision that was deleted."""
-    profile_runs.sweep_objects(revision_id=revision_id)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from publishers.views import data_sets, documents, editing, findings, products, revisions, uploads
+from publishers.views import data_sets, documents, editing, products, revisions, uploads
 
 _REVISION = "publish/data-sets/<str:data_set_id>/revisions/<str:revision_id>"
 _PRODUCT = "publish/products/<str:product_id>"
@@ -20,10 +20,6 @@ urlpatterns = [
     path(f"{_REVISION}/reopen", revisions.revision_reopen, name="revision-reopen"),
     path(f"{_REVISION}/delete", revisions.revision_delete, name="revision-delete"),
     path(f"{_REVISION}/revoke", revisions.revision_revoke, name="revision-revoke"),
-    path(f"{_REVISION}/profile", revisions.revision_profile, name="revision-profile"),
-    path(f"{_REVISION}/profile/cancel", revisions.revision_profile_cancel, name="revision-profile-cancel"),
-    path(f"{_REVISION}/check", revisions.revision_check, name="revision-check"),
-    path(f"{_REVISION}/check/override", revisions.revision_check_override, name="revision-check-override"),
     path(f"{_REVISION}/assets/<str:asset_id>/download", revisions.asset_download, name="asset-download"),
     path(f"{_REVISION}/assets/<str:asset_id>/delete", revisions.asset_delete, name="asset-delete"),
     path(f"{_REVISION}/uploads", uploads.uploads, name="uploads"),
@@ -32,7 +28,6 @@ urlpatterns = [
     path(f"{_REVISION}/uploads/<str:upload_id>/complete", uploads.upload_complete, name="upload-complete"),
     path("publish/products", products.products, name="products"),
     path("publish/products/new", products.product_create, name="product-create"),
-    path("publish/products/import", products.product_import, name="product-import"),
     path(_PRODUCT, editing.product_edit, name="product-edit"),
     path(f"{_PRODUCT}/draft", editing.product_draft, name="product-draft"),
     path(f"{_PRODUCT}/draft/discard", editing.product_draft_discard, name="product-draft-discard"),
@@ -48,7 +43,6 @@ urlpatterns = [
     ),
     path(f"{_PRODUCT}/viewers", products.product_viewer_add, name="product-viewer-add"),
     path(f"{_PRODUCT}/viewers/<str:account_id>/remove", products.product_viewer_remove, name="product-viewer-remove"),
-    path(f"{_PRODUCT}/findings", findings.product_findings, name="product-findings"),
     path(f"{_PRODUCT}/sample", documents.product_sample_make, name="product-sample-make"),
     path(f"{_PRODUCT}/dictionary/fill", documents.product_dictionary_fill, name="product-dictionary-fill"),
     path(f"{_PRODUCT}/dictionary/import", documents.product_dictionary_import, name="product-dictionary-import"),

@@ -14,7 +14,6 @@ from marketplace.core.errors import Invalid, NotFound
 from publishers import shapes
 from publishers.models import Asset, DataSet, Revision
 from publishers.operations import data_sets, revisions
-from publishers.operations.contract_checks import RevisionNotChecked
 from publishers.queries.data_sets import get_owned_asset, get_owned_data_set, get_owned_revision
 from publishers.shapes import Shape
 from subscriptions import data_grant_api, notification_api  # noqa: F401 - register their handlers
@@ -121,7 +120,6 @@ def update_revision(
     finalized: bool | None = None,
 ) -> Shape:
     revision = own_revision(context, data_set_id, revision_id)
-    waits: RevisionNotChecked | None = None
     with transaction.atomic():  # all or nothing
         if finalized is False:
             revision = revisions.reopen_revision(revision=revision, actor=context.actor, at=context.now)
@@ -130,12 +128,7 @@ def update_revision(
                 revision=revision, comment=comment, actor=context.actor, at=context.now
             )
         if finalized:
-            try:
-                revision = revisions.finalize_revision(revision=revision, actor=context.actor, at=context.now)
-            except RevisionNotChecked as refusal:  # its check goes on and finalizes the revision with this comment
-                waits = refusal
-    if waits is not None:
-        raise waits
+            revision = revisions.finalize_revision(revision=revision, actor=context.actor, at=context.now)
     return shapes.revision(context, revision)
 
 

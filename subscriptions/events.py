@@ -9,8 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from marketplace.core.operations.notices import send_event
-from marketplace.core.templatetags.ui import utc
-from publishers.models import AssetType, DataSet, Delay, Product, PublishedDataSet, PublishedRevision, Revision
+from publishers.models import AssetType, DataSet, Product, PublishedDataSet, PublishedRevision, Revision
 from subscriptions.models import DataGrant, DataSetNotification, NotificationType
 from subscriptions.queries import list_entitled_organization_ids, list_living_publications
 
@@ -149,32 +148,8 @@ def announce_notification(*, notification: DataSetNotification, at: datetime) ->
     ):
         if value:
             said[name] = value
-    _send_notice(
-        data_set=notification.data_set,
-        said=said,
-        source_key=f"notification:{notification.pk}",
-        occurred_at=notification.created_at,
-        at=at,
-    )
-
-
-def announce_delay(*, delay: Delay, at: datetime) -> None:
-    """Tell everybody who is entitled at the instant `at` that a data set is late, as its publisher would by hand."""
-    comment = f"The revision that was due on {utc(delay.due_at)} has not come. The exchange noticed it by itself."
-    _send_notice(
-        data_set=delay.data_set,
-        said={"Type": NotificationType.DATA_DELAY.value, "Comment": comment},
-        source_key=f"delay:{delay.pk}:{delay.noticed_at.timestamp():.0f}",
-        occurred_at=delay.noticed_at,
-        at=at,
-    )
-
-
-def _send_notice(
-    *, data_set: DataSet, said: dict[str, Any], source_key: str, occurred_at: datetime, at: datetime
-) -> None:
-    """Send a notification about a data set wherever it has readers. said: Notification by the members of the event."""
-    for entry in list_living_publications(data_set=data_set, at=occurred_at):
+    data_set = notification.data_set
+    for entry in list_living_publications(data_set=data_set, at=notification.created_at):
         detail: dict[str, Any] = {
             "DataSet": _named(entry.pk, data_set.name) | {"AssetType": data_set.asset_type},
             "Notification": said,
@@ -183,9 +158,9 @@ def _send_notice(
             contact = {"ProviderContact": entry.product.support_contact}
             detail["Product"] = _named(entry.product.pk, entry.product.name) | contact
         send_event(
-            detail_type=NOTIFIED[NotificationType(said["Type"])],
-            source_key=f"{source_key}:{entry.pk}",
-            occurred_at=occurred_at,
+            detail_type=NOTIFIED[NotificationType(notification.type)],
+            source_key=f"notification:{notification.pk}:{entry.pk}",
+            occurred_at=notification.created_at,
             resources=[_arn(f"data-sets/{entry.pk}")],
             detail=detail,
             receivers=list_entitled_organization_ids(published_data_set=entry, at=at),

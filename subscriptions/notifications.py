@@ -88,8 +88,7 @@ def send_notification(
     before = _sent_before(notification)
     if before is not None:
         return before
-    if actor.kind != "system":  # what the system tells of may have happened already
-        _check_times(details or {}, at=at)
+    _check_times(details or {}, at=at)
     if not list_living_publications(data_set=data_set, at=at).exists():
         raise DataSetReachesNobody(resource_type="DATA_SET", resource_id=data_set.pk)
     try:

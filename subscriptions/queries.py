@@ -27,13 +27,6 @@ def list_entitled_organization_ids(*, published_data_set: PublishedDataSet, at: 
     return entitled.order_by("organization_id").values_list("organization_id", flat=True).distinct().iterator()
 
 
-def has_readers(*, data_set: DataSet, at: datetime) -> bool:
-    """Return True when another organization is entitled to a data set at the instant `at`, wherever it is published."""
-    entitled = Entitlement.objects.filter(published_data_set__data_set=data_set, valid_from__lte=at)
-    entitled = entitled.filter(Q(valid_until=None) | Q(valid_until__gt=at))
-    return entitled.exclude(organization=data_set.owner_id).exists()
-
-
 def list_living_publications(*, data_set: DataSet, at: datetime) -> QuerySet[PublishedDataSet]:
     """Return where a data set can have readers at the instant `at`: in products that were published, in accepted data grants."""
     living_grant = Q(data_grant__accepted_at__isnull=False, data_grant__deleted_at=None) & (

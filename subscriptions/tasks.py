@@ -3,8 +3,8 @@
 from django.utils import timezone
 
 from marketplace.core import work
-from publishers.models import Contract, DataSet, Delay, Product, PublishedDataSet, PublishedRevision, Revision
-from subscriptions import contract_notices, data_requests, events, operations, requests, tellings
+from publishers.models import Product, PublishedDataSet, PublishedRevision, Revision
+from subscriptions import data_requests, events, operations, requests, tellings
 from subscriptions.models import Agreement, DataGrant, DataSetNotification, SubscriptionRequest
 
 
@@ -55,53 +55,6 @@ def announce_notification(*, notification_id: str, **_: object) -> None:
     notification = DataSetNotification.objects.select_related("data_set").filter(pk=notification_id).first()
     if notification is not None:
         events.announce_notification(notification=notification, at=timezone.now())
-
-
-def _delay(delay_id: int) -> Delay | None:
-    """Return a delay; one that went with its data set since is nobody's."""
-    return Delay.objects.select_related("data_set").filter(pk=delay_id).first()
-
-
-@work.task("subscriptions.announce_delay")
-def announce_delay(*, delay_id: int, **_: object) -> None:
-    """Tell readers that a data set is late."""
-    delay = _delay(delay_id)
-    if delay is not None and delay.ended_at is None:
-        events.announce_delay(delay=delay, at=timezone.now())
-
-
-@work.task("subscriptions.tell_of_delay")
-def tell_of_delay(*, delay_id: int, **_: object) -> None:
-    """Tell the members of publisher and readers that a data set is late."""
-    delay = _delay(delay_id)
-    if delay is not None:
-        tellings.tell_of_delay(delay=delay, at=timezone.now())
-
-
-@work.task("subscriptions.tell_of_delay_end")
-def tell_of_delay_end(*, delay_id: int, **_: object) -> None:
-    """Tell the members of publisher and readers that a late data set came after all."""
-    delay = _delay(delay_id)
-    if delay is not None:
-        tellings.tell_of_delay_end(delay=delay, at=timezone.now())
-
-
-@work.task("subscriptions.announce_contract")
-def announce_contract(*, contract_id: str, **_: object) -> None:
-    """Send readers the notice of a version of a contract; one that was withdrawn since is nobody's."""
-    contract = Contract.objects.select_related("data_set").filter(pk=contract_id).first()
-    if contract is not None:
-        contract_notices.announce_contract(contract=contract, at=timezone.now())
-
-
-@work.task("subscriptions.announce_contract_withdrawn")
-def announce_contract_withdrawn(*, contract_id: str, data_set_id: str, version: str, **_: object) -> None:
-    """Tell readers who were told of a version of a contract that it does not come."""
-    data_set = DataSet.objects.filter(pk=data_set_id).first()
-    if data_set is not None:
-        contract_notices.announce_withdrawal(
-            data_set=data_set, contract_id=contract_id, version=version, at=timezone.now()
-        )
 
 
 def _grant(data_grant_id: str) -> DataGrant:

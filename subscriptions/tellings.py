@@ -3,14 +3,12 @@
 Each function may run twice for one fact: what a member is told by is named after the fact, never after the run.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.urls import reverse
 
 from marketplace.core.operations.inbox import tell_members
-from marketplace.core.templatetags.ui import duration, utc
-from publishers.models import Delay, PublishedDataSet, PublishedRevision, Revision
-from publishers.queries.promises import in_words
+from publishers.models import PublishedDataSet, PublishedRevision, Revision
 from subscriptions.models import Agreement, DataGrant, DataSetNotification
 from subscriptions.queries import list_entitled_organization_ids, list_living_publications
 
@@ -86,55 +84,6 @@ def tell_of_notification(*, notification: DataSetNotification, at: datetime) -> 
             subject_key=subject_of(entry),
             subject_label=data_set.name,
             text=f"{notification.get_type_display()}{_remark(notification.comment)}",
-            path=reverse("my-data-set", args=[entry.pk]),
-            at=at,
-        )
-    return told
-
-
-# --- to both sides ----------------------------------------------------------------------------------------------------
-def tell_of_delay(*, delay: Delay, at: datetime) -> int:
-    """Tell publisher and readers that a data set is late; return how many are new. Of one that is over nobody is told."""
-    if delay.ended_at is not None:
-        return 0
-    due = f"A revision is promised {in_words(delay.promise)}, and one was due on {utc(delay.due_at)}."
-    return _tell_both_sides(
-        delay, to_publisher=f"Your data set is late. {due}", to_readers=f"It is late. {due}", name="late", at=at
-    )
-
-
-def tell_of_delay_end(*, delay: Delay, at: datetime) -> int:
-    """Tell publisher and readers that a data set came after all; return how many are new."""
-    if delay.ended_at is None or delay.revision_id is None:
-        return 0
-    late = delay.ended_at - delay.due_at
-    came = f"came {duration(late)} late" if late >= timedelta(minutes=1) else "came"
-    text = f"The revision that was due on {utc(delay.due_at)} {came}."
-    return _tell_both_sides(delay, to_publisher=text, to_readers=text, name="over", at=at)
-
-
-def _tell_both_sides(delay: Delay, *, to_publisher: str, to_readers: str, name: str, at: datetime) -> int:
-    data_set = delay.data_set
-    # One delay may be noticed again, after the revision that had ended it was opened again.
-    source_key = f"delay-{name}:{delay.pk}:{delay.noticed_at.timestamp():.0f}"
-    told = tell_members(
-        organization_ids=[data_set.owner_id],
-        topic="data_set.late",
-        source_key=source_key,
-        subject_key=f"own-data-set:{data_set.pk}",
-        subject_label=data_set.name,
-        text=to_publisher,
-        path=reverse("data-set", args=[data_set.pk]),
-        at=at,
-    )
-    for entry in list_living_publications(data_set=data_set, at=delay.noticed_at):
-        told += tell_members(
-            organization_ids=_readers(entry, happened_at=delay.noticed_at, at=at),
-            topic="data_set.delayed",
-            source_key=f"{source_key}:{entry.pk}",
-            subject_key=subject_of(entry),
-            subject_label=data_set.name,
-            text=to_readers,
             path=reverse("my-data-set", args=[entry.pk]),
             at=at,
         )

@@ -19,14 +19,12 @@ from marketplace.core.operations.credentials import create_access_key, create_ap
 from marketplace.core.operations.inbox import unsubscribe_token
 from marketplace.core.operations.team import invite_member
 from publishers.operations import uploads
-from publishers.operations.contracts import set_contract
 from subscriptions import saved_searches
 from tests import sources
 from tests.asking import waiting_row
 from tests.conftest import actor_of, make_member
 from tests.console.pages import sign_in
 from tests.grants import give_data_grant
-from tests.publishers.test_contracts import DOCUMENT
 from tests.subscriptions.test_data_requests import ask
 
 pytestmark = pytest.mark.django_db
@@ -68,19 +66,12 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "catalogue": ("", EVERYONE),
     "product": ("publisher", EVERYONE),
     "product-document-download": ("publisher", EVERYONE),
-    "product-contract": ("publisher", EVERYONE),
     "publisher": ("publisher", EVERYONE),
     "docs": ("", EVERYONE),
     "docs-reference": ("", EVERYONE),
     "guide": ("", EVERYONE),
     "catalogue-atom": ("", EVERYONE),
     "product-atom": ("publisher", EVERYONE),
-    "catalogue-turtle": ("", EVERYONE),
-    "catalogue-json-ld": ("", EVERYONE),
-    "odrl-profile": ("", EVERYONE),
-    "product-metadata": ("publisher", EVERYONE),
-    "product-revision": ("publisher", EVERYONE),
-    "product-revision-file": ("publisher", EVERYONE),
     "organization-atom": ("publisher", EVERYONE),
     "palette": ("", EVERYONE),
     "searches": ("", OWN_READ),
@@ -118,8 +109,6 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "my-data": ("", OWN_READ),
     "my-data-set": ("subscriber", READ),
     "my-revision": ("subscriber", READ),
-    "my-contract": ("subscriber", READ),
-    "my-contract-download": ("subscriber", READ),
     "my-asset-download": ("subscriber", ("L-RS", "....")),
     "my-requests": ("", OWN_READ),
     "my-request": ("subscriber", READ),
@@ -167,12 +156,6 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "data-set": ("publisher", READ),
     "data-set-edit": ("publisher", FORM),
     "data-set-delete": ("publisher", DO),
-    "contract": ("publisher", READ),
-    "contract-edit": ("publisher", FORM),
-    "contract-upload": ("publisher", DO),
-    "contract-accept": ("publisher", DO),
-    "contract-download": ("publisher", READ),
-    "contract-withdraw": ("publisher", DO),
     "revision-create": ("publisher", DO),
     "revision": ("publisher", READ),
     "revision-edit": ("publisher", DO),
@@ -180,10 +163,6 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "revision-reopen": ("publisher", DO),
     "revision-delete": ("publisher", DO),
     "revision-revoke": ("publisher", DO),
-    "revision-profile": ("publisher", DO),
-    "revision-profile-cancel": ("publisher", DO),
-    "revision-check": ("publisher", DO),
-    "revision-check-override": ("publisher", DO),
     "asset-download": ("publisher", READ),
     "asset-delete": ("publisher", DO),
     "uploads": ("publisher", DO),
@@ -192,7 +171,6 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "upload-complete": ("publisher", DO),
     "products": ("", OWN_READ),
     "product-create": ("", OWN_FORM),
-    "product-import": ("", OWN_FORM),
     "product-edit": ("publisher", ("L-SS", "L-RS")),
     "product-draft": ("publisher", DO),
     "product-draft-discard": ("publisher", DO),
@@ -200,7 +178,6 @@ PAGES: dict[str, tuple[str, tuple[str, str]]] = {
     "product-withdraw": ("publisher", DO),
     "product-viewer-add": ("publisher", DO),
     "product-viewer-remove": ("publisher", DO),
-    "product-findings": ("publisher", DO),
     "product-sample-make": ("publisher", DO),
     "product-dictionary-fill": ("publisher", DO),
     "product-dictionary-import": ("publisher", DO),
@@ -291,7 +268,6 @@ def things(
         at=now,
     )
     asked = waiting_row(subscriber, product)
-    contract = set_contract(data_set=data_set, document=DOCUMENT, has_subscribers=True, actor=by, at=now)
     told = Notification.objects.create(
         membership=subscriber, topic="delivery.failed", text="It failed.", path="/deliveries", source_key="fact"
     )
@@ -311,15 +287,12 @@ def things(
             "job_id": brought.pk,
             "delivery_id": export.pk,
             "finalized_id": finalized_revision.pk,
-            "published_id": entitled_data_set.pk,
-            "version": contract.version,
             "source_id": sources.unreachable_source(publisher).pk,
             "data_grant_id": grant.pk,
             "request_id": asked.pk,
         },
         "subscriber": {
             "data_set_id": entitled_data_set.pk,
-            "version": contract.version,
             "revision_id": finalized_revision.pk,
             "asset_id": finalized_revision.assets.get().pk,
             "agreement_id": agreement.pk,
@@ -386,14 +359,8 @@ def test_everybody_gets_what_the_table_says(things, publisher, subscriber, stran
         type(viewer).objects.filter(pk=viewer.pk).update(role=Role.VIEWER, organization=owners[side].organization)
         people = [Client(), *(sign_in(Client(), m, confirmed=True) for m in (stranger, viewer, owners[side]))]
         ids = dict(things[side])
-        if name == "product-contract":
-            ids["data_set_id"] = ids["published_id"]
         if name == "publisher-delivery":
             ids["job_id"] = ids["delivery_id"]
-        if name in {"product-revision", "product-revision-file"}:
-            ids |= {"revision_id": ids["finalized_id"], "name": "CITATION.cff"}
-        if name == "product-metadata":
-            ids["name"] = "croissant"
         path = reverse(name, kwargs={key: ids[key] for key in page.pattern.converters})
         form = {"organization": owners[side].organization_id}  # the one that a person may switch to
         post = "delete" if name in DELETES else "post"

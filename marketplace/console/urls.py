@@ -5,7 +5,6 @@ from django.urls import path
 from marketplace.console.views import (
     account,
     audit,
-    contracts,
     data_grants,
     docs,
     home,
@@ -81,20 +80,6 @@ urlpatterns = [
     path("publish/deliveries", publishing.publisher_deliveries, name="publisher-deliveries"),
     path("publish/deliveries/<str:job_id>", publishing.publisher_delivery, name="publisher-delivery"),
     path("publish/usage", usage.usage, name="usage"),
-    path("publish/data-sets/<str:data_set_id>/contract", contracts.contract, name="contract"),
-    path("publish/data-sets/<str:data_set_id>/contract/edit", contracts.contract_edit, name="contract-edit"),
-    path("publish/data-sets/<str:data_set_id>/contract/upload", contracts.contract_upload, name="contract-upload"),
-    path("publish/data-sets/<str:data_set_id>/contract/accept", contracts.contract_accept, name="contract-accept"),
-    path(
-        "publish/data-sets/<str:data_set_id>/contract/<str:version>",
-        contracts.contract_download,
-        name="contract-download",
-    ),
-    path(
-        "publish/data-sets/<str:data_set_id>/contract/<str:version>/withdraw",
-        contracts.contract_withdraw,
-        name="contract-withdraw",
-    ),
     path("palette", palette.palette, name="palette"),
     path("docs", docs.docs, name="docs"),
     path("docs/reference", docs.reference, name="docs-reference"),

@@ -122,32 +122,6 @@ def histogram(values: Sequence[float], label: str) -> SafeString:
     )
 
 
-#: class of a mark -> how high it is, so that a strip is read without its colours too
-_MARK_HEIGHTS = {"ok": 28, "warn": 17, "bad": 7}
-
-
-def strip(tones: Sequence[str], label: str) -> SafeString:
-    """Return one mark for each tone, ok, warn or bad, of one width however many there are; empty for none."""
-    if not tones:
-        return SafeString("")
-    paths = format_html_join(
-        "",
-        '<path class="{}" d="{}"/>',
-        (
-            (tone, "".join(f"M{11 * i} 28v-{height}h8v{height}z" for i, each in enumerate(tones) if each == tone))
-            for tone, height in _MARK_HEIGHTS.items()
-            if tone in tones
-        ),
-    )
-    width = len(tones) * 11 - 3
-    return format_html(
-        '<svg class="strip" viewBox="0 0 {0} 28" width="{0}" height="28" role="img" aria-label="{1}">{2}</svg>',
-        width,
-        label,
-        paths,
-    )
-
-
 def ticks(low: float, high: float, wanted: int = 4, *, whole: bool = False) -> list[float]:
     """Return round values from at most `low` to at least `high`; `whole`: of things that are counted."""
     span = (high - low) / wanted or 1

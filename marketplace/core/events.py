@@ -1,6 +1,5 @@
 """Facts and the reactions to them: an event row and one work row per routed task, in the transaction of the fact."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,11 +17,3 @@ def publish_on_commit(name: str, *, organization_id: str = "", **payload: Any) -
     event.save(force_insert=True)
     for task in settings.EVENT_ROUTES.get(name, ()):
         work.enqueue(task, key=event.id, organization_id=organization_id, **payload)
-
-
-def publish_many_on_commit(name: str, facts: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Publish many facts of one name at once, as `publish_on_commit` does one. facts: (organization_id, payload) of each."""
-    events = [OutboxEvent(name=name, organization_id=owner, payload=payload) for owner, payload in facts]
-    OutboxEvent.objects.bulk_create(events, batch_size=1000)
-    for task in settings.EVENT_ROUTES.get(name, ()):
-        work.enqueue_many(task, [(event.id, event.organization_id, event.payload) for event in events])

@@ -56,13 +56,11 @@ class JailFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a process may use. processes: more than one lets it start threads, and still no other process."""
+    """What a process may use."""
 
     cpu_s: int
     file_bytes: int
     memory_bytes: int = 1280 * MIB
-    processes: int = 1
-    open_files: int = 64
 
     def as_rlimits(self) -> dict[str, int]:
         """Return the limits under the names of the `resource` module."""
@@ -70,8 +68,8 @@ class Limits:
             "RLIMIT_AS": self.memory_bytes,
             "RLIMIT_CPU": self.cpu_s,
             "RLIMIT_FSIZE": self.file_bytes,
-            "RLIMIT_NOFILE": self.open_files,
-            "RLIMIT_NPROC": self.processes,
+            "RLIMIT_NOFILE": 64,
+            "RLIMIT_NPROC": 1,
             "RLIMIT_CORE": 0,
         }
 
@@ -92,10 +90,6 @@ class Jailed:
             self._stdin.flush()
         except (BrokenPipeError, OSError):
             raise JailFailed("died") from None
-
-    def is_ready(self, *, within_s: float) -> bool:
-        """Return True as soon as there is something to receive, or the process has ended; False after the time given."""
-        return bool(select.select([self._stdout.fileno()], [], [], within_s)[0])
 
     def receive(self, *, within_s: float, most_bytes: int) -> bytes:
         """Read one answer. Raises JailFailed, after which the process is dead."""
@@ -175,14 +169,13 @@ def start(
 ) -> Jailed:
     """Start a jailed process and return it.
 
-    run: a Python statement of ours, run after the door is shut; it finds `data` (a readable file or directory), `out` (a
-    writable directory), `answer(bytes)` and `requests` (a line each). Raises NoJail and OSError.
+    run: a Python statement of ours, run after the door is shut; it finds `data` (a readable file), `out` (a writable
+    directory), `answer(bytes)` and `requests` (a line each). Raises NoJail and OSError.
     """
     kind = kind or check()
     closed = kind == BUBBLEWRAP
     config = {
         "limits": limits.as_rlimits(),
-        "threads": limits.processes > 1,
         "landlock": not closed,
         "readable": [] if closed else [*_libraries(), str(_PROGRAM), *_ASKED_BY_DUCKDB, *_texts(data)],
         "writable": [] if closed else _texts(out),

@@ -18,9 +18,6 @@ TOPICS: dict[str, Topic] = {
     "revision.published": Topic("A new revision of data you have", "subscriptions:read", False, "Data you receive"),
     "revision.revoked": Topic("A revision you had was revoked", "subscriptions:read", True, "Data you receive"),
     "data_set.notified": Topic("A publisher's notice about its data", "subscriptions:read", True, "Data you receive"),
-    "data_set.delayed": Topic(
-        "Data you have is late, or came after all", "subscriptions:read", True, "Data you receive"
-    ),
     "delivery.failed": Topic("A delivery failed", "subscriptions:read", True, "Data you receive"),
     "delivery.completed": Topic("An automatic delivery arrived", "subscriptions:read", False, "Data you receive"),
     "request.decided": Topic(
@@ -29,17 +26,12 @@ TOPICS: dict[str, Topic] = {
     "data_grant.received": Topic("Data was shared with you", "subscriptions:read", True, "Data you receive"),
     "search.matched": Topic("New products for a saved search", "catalogue:read", True, "Catalogue"),
     "data_request.answered": Topic("An answer to data you asked for", "catalogue:read", True, "Catalogue"),
-    "data_set.late": Topic("A data set of yours is late, or came after all", "publish:read", True, "Data you publish"),
     "request.received": Topic("Somebody asks for a product of yours", "publish:read", True, "Data you publish"),
     "request.expiring": Topic("A request waits and is about to expire", "publish:read", True, "Data you publish"),
     "subscription.started": Topic(
         "Somebody subscribed to a product of yours", "publish:read", False, "Data you publish"
     ),
     "data_grant.accepted": Topic("A data grant of yours was accepted", "publish:read", False, "Data you publish"),
-    "revision.check_failed": Topic("A revision of yours breaks its contract", "publish:read", True, "Data you publish"),
-    "product.findings": Topic(
-        "A new revision of yours holds what looks like personal data", "publish:read", True, "Data you publish"
-    ),
     "product.reviewed": Topic(
         "The operator decided on a product or on publishing", "publish:read", True, "Data you publish"
     ),

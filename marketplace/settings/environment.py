@@ -6,7 +6,6 @@ import json
 import os
 import re
 import stat
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -85,14 +84,6 @@ class Environment:
         if not value.isdigit() or not least <= int(value) <= most:
             raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
         return int(value)
-
-    def share(self, name: str, default: str, *, least: str, most: str) -> Decimal:
-        """Return a part of a whole that is written in per cent, such as 1% or 0.5%: 0.01, 0.005."""
-        value = self.text(name, default)
-        found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?) ?%", value)
-        if found is None or not Decimal(least) <= Decimal(found[1]) <= Decimal(most):
-            raise ImproperlyConfigured(f"{name} must be from {least}% to {most}%, not {value!r}.")
-        return Decimal(found[1]) / 100
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Return a comma-separated list without empty entries."""

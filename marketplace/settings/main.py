@@ -55,16 +55,9 @@ S3_VAULT_BUCKET = env.text("S3_VAULT_BUCKET")
 S3_MEDIA_BUCKET = env.text("S3_MEDIA_BUCKET", f"{S3_VAULT_BUCKET}-media")
 #: host:port pairs that outbound calls may reach although they are private or not on https; see core/egress.py
 EGRESS_ALLOWLIST = env.words("EGRESS_ALLOWLIST")
-#: How long before a breaking version of a contract is in force whoever subscribes has to be told.
-CONTRACT_NOTICE_DAYS = env.number("CONTRACT_NOTICE_DAYS", 30, least=0, most=365)
-#: A sample shows at most so many rows, and at most this share of the newest revision's, where those were counted.
-SAMPLE_ROWS = env.number("SAMPLE_ROWS", 500, least=10, most=10_000)
-SAMPLE_SHARE = env.share("SAMPLE_SHARE", "1%", least="0.001", most="100")
 CACHE_DIRECTORY = Path(env.text("CACHE_DIRECTORY", "/var/cache/entrepot"))
 #: Tables that make rows quick to read lie in CACHE_DIRECTORY; the longest unused are removed beyond this.
 DATA_CACHE_BYTES = env.number("DATA_CACHE_BYTES", 5 * 10**9, least=10**7, most=10**14)
-#: Of a revision's files at most so many bytes are measured; what is beyond is said to be missing.
-PROFILE_BYTES = env.number("PROFILE_BYTES", 50 * 10**9, least=10**6, most=10**15)
 ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
 
 # --- limits of this installation (defaults as AWS Data Exchange) ---------------------------------------------------------
@@ -103,10 +96,6 @@ QUOTAS = env.quotas(
         "Pending data grants per consumer": 20,
     },
 )
-
-# --- when promised data is late: beyond its time may pass a share of the promise, and at least so many minutes -------------
-DELAY_GRACE_PERCENT = env.number("DELAY_GRACE_PERCENT", 10, least=0, most=100)
-DELAY_GRACE_MINUTES = env.number("DELAY_GRACE_MINUTES", 15, least=0, most=10_080)
 
 # --- applications, top layer first ------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -332,20 +321,13 @@ SPECTACULAR_SETTINGS = {
         "ApprovalRuleKind": "marketplace.console.api.serializers.products.APPROVAL_RULES",
         "DocumentKind": "marketplace.console.api.serializers.documents.DOCUMENT_KINDS",
         "QuestionKind": "marketplace.console.api.serializers.products.QUESTION_KINDS",
-        "CheckState": "marketplace.console.api.serializers.contracts.CHECK_STATES",
-        "ContractState": "marketplace.console.api.serializers.contracts.CONTRACT_STATES",
         "DataGrantState": "marketplace.console.api.serializers.data_grants.STATES",
         "JobState": "jobs.models.JobState",
-        "PeriodState": "marketplace.console.api.serializers.trust.PERIOD_STATES",
         "ProductState": "publishers.models.ProductState",
         "RequestState": "subscriptions.models.RequestState",
         "RevisionState": "marketplace.console.api.serializers.data_sets.STATES",
-        "ProfileState": "marketplace.console.api.serializers.profiles.PROFILE_STATES",
         "SourceKind": "marketplace.core.models.sources.SourceKind.values",
         "WebhookDeliveryState": "marketplace.core.models.WebhookDeliveryState",
-        "FindingKind": "marketplace.console.api.serializers.findings.FINDING_KINDS",
-        "FindingPlace": "marketplace.console.api.serializers.findings.FINDING_PLACES",
-        "FoundBy": "marketplace.console.api.serializers.findings.FOUND_BY",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -358,7 +340,7 @@ SPECTACULAR_SETTINGS = {
 EVENT_ROUTES: dict[str, list[str]] = {
     "team.changed": ["core.tell_team"],
     "organization.renamed": ["publishers.index_products_of"],
-    "revision.finalized": ["publishers.publish_revision", "publishers.profile_revision", "publishers.end_delay"],
+    "revision.finalized": ["publishers.publish_revision"],
     "revision.published": [
         "jobs.start_auto_exports",
         "subscriptions.announce_revision",
@@ -370,8 +352,6 @@ EVENT_ROUTES: dict[str, list[str]] = {
     "upload.completed": ["publishers.verify_upload"],
     "product.data_set_added": ["subscriptions.extend_entitlements", "subscriptions.announce_data_set"],
     "data_set.notified": ["subscriptions.announce_notification", "subscriptions.tell_of_notification"],
-    "data_set.late": ["subscriptions.announce_delay", "subscriptions.tell_of_delay"],
-    "data_set.on_time": ["subscriptions.tell_of_delay_end"],
     "data_grant.accepted": ["subscriptions.announce_grant_accepted", "subscriptions.tell_of_grant_accepted"],
     "data_grant.extended": ["subscriptions.announce_grant_extended"],
     "data_grant.revoked": ["subscriptions.announce_grant_revoked"],
@@ -381,10 +361,6 @@ EVENT_ROUTES: dict[str, list[str]] = {
     "job.failed": ["jobs.announce_auto_export", "jobs.tell_of_delivery"],
     "data_grant.created": ["subscriptions.tell_of_grant"],
     "agreement.accepted": ["subscriptions.tell_of_agreement"],
-    "contract.announced": ["subscriptions.announce_contract"],
-    "contract.withdrawn": ["subscriptions.announce_contract_withdrawn"],
-    "revision.profiled": ["publishers.check_profiled", "publishers.tell_of_findings"],
-    "revision.checked": ["publishers.tell_of_check"],
     "request.created": ["subscriptions.tell_of_request"],
     "request.decided": ["subscriptions.tell_of_decision"],
     "request.expired": ["subscriptions.tell_of_expiry"],
@@ -399,7 +375,6 @@ SCHEDULE: dict[str, int] = {
     "publishers.abort_stale_uploads": 3_600,
     "jobs.remove_left_overs": 86_400,
     "publishers.forget_change_sets": 86_400,
-    "publishers.notice_delays": 300,
     "storefront.tell_saved_searches": 600,
 }
 WORKER_NAME = env.text("ENTREPOT_WORKER_NAME", "")

@@ -11,10 +11,10 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from marketplace.core.models import Organization
+from marketplace.storefront.product_page import is_late
 from publishers.models import Category, Frequency, Product, ProductSearch, Region
 from publishers.models.facets import FACETS, FREQUENCY, PUBLISHER, Delivery, PriceKind
 from publishers.queries.catalogue import MATCHES_RANKED, PAGE, SORTS, Counts, Found, Search
-from publishers.queries.promises import list_late_product_ids
 from publishers.queries.shelves import MARK_BEGIN, MARK_END, mark_words
 
 SORT_LABELS = {
@@ -352,8 +352,7 @@ def cards(products: Iterable[Product], *, words: str = "") -> list[Card]:
     shown = list(products)
     texts: Sequence[str] = [text for p in shown for text in (p.name, p.short_description)]
     marked = [_marked(text) for text in mark_words(texts=texts, words=words)]
-    late = list_late_product_ids(product_ids=[product.pk for product in shown], at=timezone.now())
-    made = []
+    made, now = [], timezone.now()
     for index, product in enumerate(shown):
         facts: ProductSearch = product.search
         frequency = LABELS[FREQUENCY.name].get(product.frequency, product.update_frequency)
@@ -367,7 +366,7 @@ def cards(products: Iterable[Product], *, words: str = "") -> list[Card]:
                 size_bytes=facts.size_bytes,
                 revision_count=facts.revision_count,
                 refreshed_at=facts.refreshed_at,
-                is_late=product.pk in late,
+                is_late=is_late(product, newest_at=facts.refreshed_at, now=now),
             )
         )
     return made

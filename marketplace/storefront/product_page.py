@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -33,14 +33,21 @@ from publishers.models import (
 )
 from publishers.operations import activity
 from publishers.operations.search import format_of
-from publishers.queries import findings
 from publishers.queries.product_pages import PageDocument, PageFigures
-from publishers.standards import schema_org
-from publishers.standards.describe import outline
-from publishers.standards.documents import STANDARDS
 
-COLUMNS_PER_PAGE = 20
+COLUMNS_PER_PAGE = 30
 LONGEST_SEARCH = 100
+#: how old the newest revision may be before it is later than the frequency promises: once the interval, and a margin
+DUE: dict[str, timedelta] = {
+    Frequency.HOURLY: timedelta(hours=3),
+    Frequency.DAILY: timedelta(days=2),
+    Frequency.WEEKLY: timedelta(days=9),
+    Frequency.MONTHLY: timedelta(days=36),
+    Frequency.QUARTERLY: timedelta(days=106),
+    Frequency.YEARLY: timedelta(days=396),
+}
+#: columns that schema.org is told of; what a search engine reads of a page is bounded
+_MEASURED = 50
 _IN_SCRIPT = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"}
 
 
@@ -157,10 +164,10 @@ def personal_data_of(product: Product) -> str:
     return PersonalData(product.personal_data).label if product.personal_data else ""
 
 
-def holds_of(product: Product) -> str:
-    """Return the kinds of personal data that the publisher says are in a product, in words; empty for none."""
-    words = ", ".join(findings.holds_of(product))
-    return words[:1].upper() + words[1:]
+def is_late(product: Product, *, newest_at: datetime | None, now: datetime) -> bool:
+    """Return True when the newest revision is older than the promised frequency allows."""
+    due = DUE.get(product.frequency)
+    return due is not None and newest_at is not None and now - newest_at > due
 
 
 def rights_of(product: Product) -> list[tuple[str, bool]]:
@@ -179,28 +186,48 @@ def is_findable(product: Product) -> bool:
     return product.state == ProductState.PUBLISHED and product.visibility == Visibility.PUBLIC
 
 
-def schema_of(product: Product, *, offer: OfferVersion | None, figures: PageFigures) -> SafeString:
-    """Return the page as a schema.org Dataset, JSON that is safe within a script element."""
-    described = outline(
-        product=product,
-        offer=offer,
-        first_at=figures.first_at,
-        last_at=figures.last_at,
-        revisions=figures.revisions,
-    )
-    text = json.dumps(schema_org.dataset(described), ensure_ascii=False).translate(_IN_SCRIPT)
+def schema_of(product: Product, *, offer: OfferVersion | None, figures: PageFigures, site_name: str) -> SafeString:
+    """Return the page as a schema.org Dataset, JSON that is safe within a script element.
+
+    Source: schema.org/Dataset, and what Google's dataset search asks for.
+    """
+    owner = product.owner
+    described: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "@id": address_of(product),
+        "identifier": product.pk,
+        "name": product.name,
+        "description": product.short_description or product.name,
+        "url": address_of(product),
+        "keywords": [product.category],
+        "creator": {
+            "@type": "Organization",
+            "name": owner.name,
+            "url": f"{settings.PUBLIC_URL}{reverse('publisher', args=[owner.account_id])}",
+        },
+        "includedInDataCatalog": {
+            "@type": "DataCatalog",
+            "name": site_name,
+            "url": f"{settings.PUBLIC_URL}{reverse('catalogue')}",
+        },
+    }
+    places = [place for place in (product.coverage, regions_of(product)) if place]
+    optional = {
+        "license": {"@type": "CreativeWork", "name": product.licence} if product.licence else None,
+        "isAccessibleForFree": offer.price_minor == 0 if offer else None,
+        "datePublished": figures.first_at.date().isoformat() if figures.first_at else None,
+        "dateModified": figures.last_at.date().isoformat() if figures.last_at else None,
+        "spatialCoverage": places[0] if places else None,
+        "isBasedOn": product.source_url or None,
+        "variableMeasured": [
+            {"@type": "PropertyValue", "name": row.get("column", ""), "description": row.get("meaning", "")}
+            for row in product.dictionary[:_MEASURED]
+        ],
+    }
+    described |= {name: value for name, value in optional.items() if value not in (None, [])}
+    text = json.dumps(described, ensure_ascii=False).translate(_IN_SCRIPT)
     return mark_safe(text)  # noqa: S308 - JSON without the three characters that could end the element
-
-
-def link_header(product: Product) -> str:
-    """Return where a program finds the product by each standard. Source: RFC 8288, FAIR Signposting level 1."""
-    address = address_of(product)
-    links = [f'<{address}>; rel="cite-as"', '<https://schema.org/Dataset>; rel="type"']
-    links += [
-        f'<{address}/metadata/{standard.address}>; rel="describedby"; type="{standard.content_type}"'
-        for standard in STANDARDS
-    ]
-    return ", ".join(links)
 
 
 def count_look(request: MemberRequest, product: Product, *, at: datetime, is_sample: bool = False) -> None:

@@ -96,28 +96,6 @@ def filled_and_distinct(preview: dict[str, Any] | None) -> dict[str, tuple[str, 
     }
 
 
-def rule_of(preview: dict[str, Any]) -> str:
-    """Say how many rows of how many a sample shows, and by which rule they were taken; a sample from before has no rule."""
-    drawn, budget = preview.get("drawn"), preview.get("budget")
-    if not budget:
-        return ""
-    of = f" of the {_number(budget.get('of')):,} rows of the newest revision" if budget.get("of") else ""
-    most = f"At most {_number(budget.get('most')):,}{of or ' rows'} may be shown"
-    if not drawn:
-        return f"{most}; the publisher has chosen these."
-    step, rows = _number(drawn.get("every")), _number(drawn.get("rows"))
-    file = str(drawn.get("file", ""))
-    taken = f"every {_ordinal(step)} row" if step > 1 else "every row"
-    read = f"the {rows:,} of {file}" if drawn.get("is_whole") else f"the first {rows:,} of {file}"
-    return f"{most}; these are {taken} of {read}, the first one drawn by the revision's id."
-
-
-def _ordinal(number: int) -> str:
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    end = "th" if number % 100 in {11, 12, 13} else ends.get(number % 10, "th")
-    return f"{number:,}{end}"
-
-
 def sample_table(preview: dict[str, Any], params: QueryDict) -> SampleTable:
     """Return the page of a sample that the URL asks for; what makes no sense in it is left out.
 

@@ -117,43 +117,6 @@ aws dataexchange list-data-set-revisions \\
   --data-set-id {data_set} \\
   --endpoint-url {url} --region {region}
 """
-_DIGEST = """\
-# This very content, whatever is published later: each file is compared with the manifest
-import hashlib
-import os
-import pathlib
-
-import requests
-
-digest = "{digest}"
-headers = {{"Authorization": f"Bearer {{os.environ['ENTREPOT_TOKEN']}}"}}
-answer = requests.get(f"{url}/data/digests/{{digest}}", headers=headers, timeout=60)
-answer.raise_for_status()
-for file in answer.json()["files"]:
-    path = pathlib.Path(digest[:12], *file["name"].split("/"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sha256 = hashlib.sha256()
-    with requests.get(file["url"], headers=headers, stream=True, timeout=60) as content, path.open("wb") as out:
-        content.raise_for_status()
-        for chunk in content.iter_content(1 << 20):
-            sha256.update(chunk)
-            out.write(chunk)
-    assert sha256.hexdigest() == file["sha256"], file["name"]
-"""
-_DIGEST_CURL = """\
-# The manifest of this very content, with a link to each file
-curl "{url}/data/digests/{digest}" \\
-  --header "Authorization: Bearer $ENTREPOT_TOKEN"
-"""
-
-
-def digest_snippets(*, digest: str) -> list[Snippet]:
-    """Return the snippets that fetch the content of a digest."""
-    values = {"url": settings.PUBLIC_URL, "digest": digest}
-    return [
-        Snippet("digest-python", "Python", "python", _DIGEST.format(**values)),
-        Snippet("digest-curl", "curl", "bash", _DIGEST_CURL.format(**values)),
-    ]
 
 
 def _fill(template: str, data_set_id: str, file_name: str = "") -> str:

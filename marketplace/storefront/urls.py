@@ -5,15 +5,12 @@ from django.urls import path
 from marketplace.awsapi.views import with_calls
 from marketplace.storefront.views import (
     catalogue,
-    contracts,
     feeds,
     my_data,
     products,
     publishers,
     requests_board,
-    revisions,
     searches,
-    standards,
     subscribing,
 )
 
@@ -26,22 +23,11 @@ urlpatterns = [
         products.document_download,
         name="product-document-download",
     ),
-    path("products/<str:product_id>/contracts/<str:data_set_id>", contracts.product_contract, name="product-contract"),
     path("products/<str:product_id>/subscribe", subscribing.subscribe, name="subscribe"),
     path("organizations/<str:account_id>.atom", feeds.organization_feed, name="organization-atom"),
     path("organizations/<str:account_id>", publishers.publisher, name="publisher"),
     path("catalogue.atom", feeds.catalogue_feed, name="catalogue-atom"),
     path("products/<str:product_id>/revisions.atom", feeds.product_feed, name="product-atom"),
-    path("catalogue.ttl", standards.catalogue_turtle, name="catalogue-turtle"),
-    path("catalogue.jsonld", standards.catalogue_json_ld, name="catalogue-json-ld"),
-    path("odrl-profile", standards.odrl_profile, name="odrl-profile"),
-    path("products/<str:product_id>/metadata/<str:name>", standards.product_metadata, name="product-metadata"),
-    path("products/<str:product_id>/revisions/<str:revision_id>", revisions.product_revision, name="product-revision"),
-    path(
-        "products/<str:product_id>/revisions/<str:revision_id>/<str:name>",
-        revisions.product_revision_file,
-        name="product-revision-file",
-    ),
     path("searches", searches.searches, name="searches"),
     path("searches/new", searches.saved_search_create, name="saved-search-create"),
     path("searches/<str:saved_search_id>", searches.saved_search, name="saved-search"),
@@ -59,10 +45,6 @@ urlpatterns = [
     path("my-data/requests/<str:request_id>", subscribing.my_request, name="my-request"),
     path("my-data/requests/<str:request_id>/withdraw", subscribing.my_request_withdraw, name="my-request-withdraw"),
     path("my-data/<str:data_set_id>", my_data.my_data_set, name="my-data-set"),
-    path("my-data/<str:data_set_id>/contract", contracts.my_contract, name="my-contract"),
-    path(
-        "my-data/<str:data_set_id>/contract/<str:version>", contracts.my_contract_download, name="my-contract-download"
-    ),
     path("my-data/<str:data_set_id>/revisions/<str:revision_id>", my_data.my_revision, name="my-revision"),
     path(
         "my-data/<str:data_set_id>/revisions/<str:revision_id>/assets/<str:asset_id>/download",

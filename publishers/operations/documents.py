@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
 
@@ -18,8 +18,7 @@ from marketplace.core.actors import Actor
 from marketplace.core.errors import Conflict, Invalid, LimitExceeded
 from marketplace.core.ids import new_id
 from publishers.models import Asset, DataSet, DocumentKind, Product, ProductDocument, ProductState, Visibility
-from publishers.operations import products, samples, sampling
-from publishers.operations.findings import check_sample
+from publishers.operations import products, samples
 from publishers.operations.names import clean_name, content_type_of, extension_of
 from publishers.operations.texts import check_text
 
@@ -32,6 +31,8 @@ LIMITS: dict[str, tuple[int, int, str]] = {
 }
 IMAGE_PIXELS = 4_000_000
 IMAGE_SIDE = 1600
+#: how much of a file is read to make a sample of it
+HEAD_BYTES = 2 * MIB
 #: files of the newest revision among which one that is a table is looked for
 FILES_LOOKED_AT = 1000
 DICTIONARY_ROWS = 2000
@@ -84,8 +85,8 @@ def add_document(
     """Put a file on a product's page; nothing is kept of one that is refused.
 
     kind: of DocumentKind. replaces: take the place of a file of the same kind and name, if there is one. A sample
-    that is a table gets its preview, and holds at most the rows of the budget; an image is written anew and needs a caption.
-    Raises Invalid (field file or caption), DocumentExists, LimitExceeded, SampleNotAnswered.
+    that is a table gets its preview; an image is written anew and needs a caption. Raises Invalid (field file or caption),
+    DocumentExists, LimitExceeded.
     """
     if kind not in LIMITS:
         raise Invalid(f"Choose one of {', '.join(LIMITS)}.", field="kind")
@@ -97,26 +98,18 @@ def add_document(
         raise Invalid(f"This file is too large: at most {most // MIB} MB.", field="file")
     if not content:
         raise Invalid("This file is empty.", field="file")
-    preview: dict[str, Any] = {}
-    if kind == DocumentKind.SAMPLE and (preview := samples.parse(content, name)):
-        budget = sampling.budget_of(_data_sets_of(product))
-        sampling.check_budget(rows=preview["row_count"], budget=budget)
-        preview["budget"] = asdict(budget)
-    prepared = _prepare(kind, name, content, preview)
+    prepared = _prepare(kind, name, content)
     return attach(product=product, prepared=prepared, caption=caption, replaces=replaces, actor=actor, at=at)
 
 
-def _data_sets_of(product: Product) -> list[DataSet]:
-    return list(DataSet.objects.filter(published_data_sets__product=product, owner=product.owner_id))
-
-
-def _prepare(kind: str, name: str, content: bytes, preview: dict[str, Any]) -> Prepared:
+def _prepare(kind: str, name: str, content: bytes) -> Prepared:
     """Store the bytes under a key of their own and return what is to be known of them."""
     width = height = None
     content_type = content_type_of(content, name)
     if kind == DocumentKind.IMAGE:
         content, width, height = _image(content, name)
         content_type, name = "image/webp", f"{name.rpartition('.')[0] or name}.webp"
+    preview = samples.parse(content, name) if kind == DocumentKind.SAMPLE else {}
     path = default_storage.save(f"products/{new_id()}", ContentFile(content))
     return Prepared(
         kind=kind,
@@ -177,8 +170,6 @@ def _add_row(
     product: Product, prepared: Prepared, *, caption: str, replaces: bool, actor: Actor, at: datetime
 ) -> ProductDocument:
     product = Product.objects.select_for_update().get(pk=product.pk)
-    if prepared.kind == DocumentKind.SAMPLE and _is_listed(product):
-        check_sample(product=product, name=prepared.name, preview=prepared.preview)
     there = product.documents.filter(kind=prepared.kind)
     before = there.filter(name=prepared.name).first()
     if before is not None and replaces:
@@ -208,10 +199,6 @@ def _add_row(
     detail = {"document_id": made.pk, "kind": made.kind, "name": made.name}
     audit.record("product.document_added", actor=actor, subject=product, detail=detail)
     return made
-
-
-def _is_listed(product: Product) -> bool:
-    return product.state == ProductState.PUBLISHED and product.visibility == Visibility.PUBLIC
 
 
 def discard(prepared: Prepared) -> None:
@@ -253,7 +240,8 @@ def remove_document(*, document: ProductDocument, actor: Actor) -> None:
     row = ProductDocument.objects.filter(pk=document.pk).first()
     if row is None:
         return
-    if row.kind == DocumentKind.SAMPLE and _is_listed(product) and product.documents.filter(kind=row.kind).count() == 1:
+    is_listed = product.state == ProductState.PUBLISHED and product.visibility == Visibility.PUBLIC
+    if row.kind == DocumentKind.SAMPLE and is_listed and product.documents.filter(kind=row.kind).count() == 1:
         raise LastSample("DOCUMENT", row.pk)
     _delete(row)
     audit.record(
@@ -273,16 +261,17 @@ def _delete(row: ProductDocument) -> None:
 
 # --- samples of what the product already holds ----------------------------------------------------------------------
 def make_sample(*, product: Product, actor: Actor, at: datetime) -> ProductDocument:
-    """Make a sample of every n-th row of a file of the product's newest revision; see sampling.
+    """Make a sample of the first rows of a file of the product's newest revision.
 
-    Raises NoTableToSample, StoreIsAway, DocumentExists, LimitExceeded, SampleNotAnswered.
+    Raises NoTableToSample, StoreIsAway, DocumentExists, LimitExceeded.
     """
-    prepared = prepare_sample(_data_sets_of(product))
+    data_sets = DataSet.objects.filter(published_data_sets__product=product, owner=product.owner_id)
+    prepared = prepare_sample(list(data_sets))
     return attach(product=product, prepared=prepared, actor=actor, at=at)
 
 
 def prepare_sample(data_sets: list[DataSet]) -> Prepared:
-    """Store a sample of the first table in the newest finalized revision of data sets.
+    """Store the first rows of the first table in the newest finalized revision of data sets.
 
     Raises NoTableToSample, StoreIsAway.
     """
@@ -293,31 +282,30 @@ def prepare_sample(data_sets: list[DataSet]) -> Prepared:
         .exclude(vault_key="")
         .order_by("-revision__finalized_at", "revision_id", "name")[:FILES_LOOKED_AT]
     )
-    found, budget = list(newest), sampling.budget_of(data_sets)
+    found = list(newest)
     for asset in found:
         if asset.revision_id == found[0].revision_id and samples.is_table_name(asset.name):
-            sample = _sample_of(asset, budget)
-            if sample is not None:
-                return sample
+            head = _head_of(asset)
+            if head is not None:
+                return head
     raise NoTableToSample("PRODUCT", "")
 
 
-def _sample_of(asset: Asset, budget: sampling.Budget) -> Prepared | None:
-    seed = sampling.seed_of(asset.revision_id)
+def _head_of(asset: Asset) -> Prepared | None:
     try:
-        thinned = sampling.thin(storage.vault().read(asset.vault_key), asset.name, most=budget.most, seed=seed)
+        content = storage.vault().read_start(asset.vault_key, HEAD_BYTES)
     except storage.StorageFault:
         raise StoreIsAway("ASSET", asset.pk) from None
-    except samples.NoTable:
+    try:
+        rows = samples.first_lines(content, asset.name, is_cut=asset.size_bytes > len(content))
+    except (samples.NoTable, ValueError):
         return None
     kind = extension_of(asset.name)
     stem = clean_name(asset.name).removesuffix(".gz").rpartition(".")[0] or "first"
     name = clean_name(f"{stem[:100]}-sample.{'ndjson' if kind == 'json' else kind}")
-    preview = samples.parse(thinned.content, name)
-    if not preview:
+    if not samples.parse(rows, name):
         return None
-    preview |= {"budget": asdict(budget), "drawn": thinned.told(asset.name)}
-    return _prepare(DocumentKind.SAMPLE, name, thinned.content, preview)
+    return _prepare(DocumentKind.SAMPLE, name, rows)
 
 
 # --- the dictionary --------------------------------------------------------------------------------------------------

@@ -36,10 +36,8 @@ from publishers.models import (
     Visibility,
 )
 from publishers.operations import questions, revisions, search
-from publishers.operations.findings import missing_answers
 from publishers.operations.locking import lock_data_set
 from publishers.operations.texts import check_text
-from publishers.queries.findings import Finding, lacks_class, list_findings
 
 LOGO_BYTES = 2 * 1024 * 1024
 LOGO_PIXELS = 4_000_000
@@ -213,8 +211,6 @@ def update_product(
         if product.dictionary and not dictionary and _is_for_all(product):
             raise Invalid("A product in the catalogue keeps its data dictionary.", field="dictionary")
         product.dictionary = dictionary
-    if "personal_data" in fields and _is_for_all(product) and lacks_class(product, list_findings(product=product)):
-        raise Invalid("The product was acknowledged to hold personal data: keep its class.", field="personal_data")
     product.updated_at = at
     product.save()
     if visibility is not None and visibility != product.visibility:
@@ -355,27 +351,18 @@ def remove_viewer(*, product: Product, account_id: str, actor: Actor, at: dateti
 
 
 # --- into the catalogue and out of it --------------------------------------------------------------------------------
-def _missing_for_all(
-    product: Product, findings: list[Finding] | None = None, has_sample: bool | None = None
-) -> list[tuple[str, str]]:
+def _missing_for_all(product: Product) -> list[tuple[str, str]]:
     """Return (field, sentence) for what only a product that everybody finds needs."""
     found = []
     if not product.dictionary:
         found.append(("dictionary", "Describe the columns in the data dictionary."))
-    if has_sample is None:
-        has_sample = product.documents.filter(kind=DocumentKind.SAMPLE).exists()
-    if not has_sample:
+    if not product.documents.filter(kind=DocumentKind.SAMPLE).exists():
         found.append(("samples", "Add a sample, so that people can judge the data before they subscribe."))
-    return found + missing_answers(product, list_findings(product=product) if findings is None else findings)
+    return found
 
 
-def blockers(
-    product: Product, *, findings: list[Finding] | None = None, has_sample: bool | None = None
-) -> list[tuple[str, str]]:
-    """Return (field, sentence) for everything that still stands between a draft and the catalogue.
-
-    findings, has_sample: of the product, where the caller knows them already.
-    """
+def blockers(product: Product) -> list[tuple[str, str]]:
+    """Return (field, sentence) for everything that still stands between a draft and the catalogue."""
     found = []
     if not product.short_description:
         found.append(("short_description", "Write a short description: it is what people see in the catalogue."))
@@ -393,7 +380,7 @@ def blockers(
     ).exists():
         found.append(("data_sets", "Finalize a revision of a data set, so that subscribers get something."))
     if product.visibility == Visibility.PUBLIC:
-        found += _missing_for_all(product, findings, has_sample)
+        found += _missing_for_all(product)
     if not may_publish(product.owner):
         found.append(("publisher", "Your organization needs the operator's approval to publish. Ask for it first."))
     return found

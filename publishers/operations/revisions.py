@@ -27,9 +27,7 @@ from publishers.models import (
     UploadState,
 )
 from publishers.operations import search
-from publishers.operations.contract_checks import hindrance_to_finalize
 from publishers.operations.locking import lock_data_set, lock_revision
-from publishers.operations.profiles import forget_profile
 from publishers.operations.texts import check_text
 
 #: objects of the vault that one task removes
@@ -323,7 +321,6 @@ def remove(revision: Revision) -> None:
     if revision.finalized_at is not None and revision.revoked_at is None:
         Revision.objects.filter(pk=revision.pk).update(finalized_at=None)  # assets leave drafts and revoked ones only
     revision.assets.all().delete()
-    forget_profile(revision)
     revision.delete()
 
 
@@ -337,22 +334,14 @@ def _is_published(revision: Revision) -> bool:
     return any(_is_for_readers(entry, revision) for entry in entries)
 
 
+@transaction.atomic
 def finalize_revision(*, revision: Revision, actor: Actor, at: datetime) -> Revision:
     """Close a revision to further change and announce it; every product that holds the data set publishes it.
 
     at: aware UTC instant, stored as finalized_at; the caller reads the clock.
-    Raises RevisionAlreadyFinalized, RevisionIsEmpty, RevisionHasUploads; the row is then unchanged. Where a contract is in
-    force also RevisionBreaksContract, and RevisionNotChecked, which leaves the check that it started.
+    Raises RevisionAlreadyFinalized, RevisionIsEmpty, RevisionHasUploads; the row is then unchanged.
     Source: dataexchange 2017-07-25, UpdateRevision, member Finalized.
     """
-    with transaction.atomic():
-        done = _finalize(revision, actor, at)
-    if isinstance(done, Conflict):  # outside of the transaction, which would take the check back
-        raise done
-    return done
-
-
-def _finalize(revision: Revision, actor: Actor, at: datetime) -> Revision | Conflict:
     revision = lock_revision(revision.pk)
     if revision.finalized_at is not None:
         raise RevisionAlreadyFinalized("REVISION", revision.pk)
@@ -360,9 +349,6 @@ def _finalize(revision: Revision, actor: Actor, at: datetime) -> Revision | Conf
         raise RevisionHasUploads("REVISION", revision.pk)
     if not revision.assets.exists():
         raise RevisionIsEmpty(resource_type="REVISION", resource_id=revision.pk)
-    refusal = hindrance_to_finalize(revision=revision, at=at)
-    if refusal is not None:
-        return refusal
     revision.finalized_at = revision.updated_at = at
     revision.save(update_fields=["finalized_at", "updated_at"])
     audit.record("revision.finalized", actor=actor, subject=revision)

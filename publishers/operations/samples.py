@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from marketplace.core.jailed.detecting import Watch, findings_of_rows
 from publishers.operations.names import extension_of
 
 #: a sample that is unpacked may have at most so many bytes, and at most so many for each packed one
@@ -29,8 +28,6 @@ BINS = 12
 MEASURED_CELLS = 200_000
 #: one JSON value of a row; longer ones make a file that is no table
 ROW_CHARACTERS = 1024 * 1024
-#: columns and rows that are looked through for personal data; more columns make a file that is no table
-WATCHED_COLUMNS, WATCHED_ROWS = 4096, 10_000
 _CSV, _JSON, _LINES = ("csv", "tsv", "txt"), ("json",), ("ndjson", "jsonl")
 _NOTHING = {"", "NA", "N/A", "NaN", "nan", "NULL", "null"}
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -53,23 +50,47 @@ def is_table_name(name: str) -> bool:
 def parse(content: bytes, name: str) -> dict[str, Any]:
     """Return the preview of a CSV, TSV, JSON (array of objects) or NDJSON file, packed by gzip or not; {} for all else.
 
-    row_count: rows of the file; is_whole: `rows` holds all of them. findings: what looks like personal data, in all of its
-    columns, see detecting.findings_of_rows. Statistics are over the first rows, up to MEASURED_CELLS cells. A cell is None
-    where nothing stands in it; in columns that are no text, NA and NULL are nothing.
+    row_count: rows of the file; is_whole: `rows` holds all of them. Statistics are over the first rows, up to
+    MEASURED_CELLS cells. A cell is None where nothing stands in it; in columns that are no text, NA and NULL are nothing.
     """
     if not is_table_name(name):
         return {}
     try:
         if name.lower().endswith(".gz"):
             content = _unpack(content)
-        encoding = encoding_of(content)
+        encoding = _encoding_of(content)
         text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
         kind = extension_of(name)
         if kind in _CSV:
             return _measure_lists(_csv_rows(text, "\t" if kind == "tsv" else ""))
-        return _measure_objects(json_objects(text) if kind in _JSON else _line_objects(text))
+        return _measure_objects(_json_objects(text) if kind in _JSON else _line_objects(text))
     except (NoTable, csv.Error, ValueError, RecursionError):  # of JSON too, and of texts in another encoding
         return {}
+
+
+def first_lines(content: bytes, name: str, *, is_cut: bool, most: int = SHOWN_ROWS) -> bytes:
+    """Return the head of a line-based file: whole lines only, and of CSV at most `most` rows besides the header.
+
+    is_cut: `content` is the beginning of a longer file, so that its last line may be a part of one. Raises ValueError
+    when no whole row is among it. Quoted line breaks are kept together. A JSON array is written as NDJSON.
+    """
+    kind = extension_of(name)
+    if name.lower().endswith(".gz"):
+        content, is_cut = _unpack_start(content)
+    encoding = _encoding_of(content, is_cut=is_cut)
+    text = content.decode(encoding, "ignore" if is_cut else "strict")
+    if kind in _JSON:
+        objects = islice(_json_objects(io.StringIO(text), tolerates_end=is_cut), most)
+        lines = [json.dumps(entry, ensure_ascii=False) + "\n" for entry in objects]
+    elif kind in _LINES:
+        lines = [line + "\n" for line in _whole_lines(text, is_cut) if line.strip()][:most]
+    else:
+        lines = _csv_records(text, is_cut)[: most + 1]
+        if len(lines) < 2:
+            lines = []
+    if not lines:
+        raise ValueError("no whole row")
+    return "".join(lines).encode()
 
 
 def columns_of(preview: dict[str, Any]) -> list[dict[str, str]]:
@@ -84,18 +105,23 @@ def columns_of(preview: dict[str, Any]) -> list[dict[str, str]]:
 # --- bytes ----------------------------------------------------------------------------------------------------------
 def _unpack(content: bytes) -> bytes:
     """Return what a gzip file holds. Raises NoTable beyond the limits, before more than those are unpacked."""
+    unpacked, is_cut = _unpack_start(content)
+    if is_cut or len(unpacked) > MOST_RATIO * max(len(content), 1024):
+        raise NoTable
+    return unpacked
+
+
+def _unpack_start(content: bytes) -> tuple[bytes, bool]:
+    """Return the beginning of what a gzip file holds, and whether it goes on."""
     engine = zlib.decompressobj(wbits=31)
     try:
         unpacked = engine.decompress(content, UNPACKED_BYTES)
     except zlib.error:
         raise NoTable from None
-    if not engine.eof or len(unpacked) > MOST_RATIO * max(len(content), 1024):
-        raise NoTable
-    return unpacked
+    return unpacked, not engine.eof
 
 
-def encoding_of(content: bytes, *, is_cut: bool = False) -> str:
-    """Return the encoding of a text. is_cut: it goes on, perhaps within a character. Raises NoTable for what is no text."""
+def _encoding_of(content: bytes, *, is_cut: bool = False) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     if b"\x00" in content[:65_536]:
@@ -133,13 +159,35 @@ def _delimiter_of(lines: list[str]) -> str:
     return max((",", ";", "\t", "|"), key=score)
 
 
+def _csv_records(text: str, is_cut: bool) -> list[str]:
+    """Return the records of a CSV text as they stand there, line breaks in quotes kept; of a cut one without the last."""
+    records: list[str] = []
+    current = ""
+    for line in text.splitlines(keepends=True):
+        current += line
+        if current.count('"') % 2 == 0:
+            if current.strip():
+                records.append(current)
+            current = ""
+    if current.strip() and not is_cut:
+        records.append(current)
+    if is_cut and records and not current and not records[-1].endswith(("\n", "\r")):
+        records.pop()
+    return records
+
+
+def _whole_lines(text: str, is_cut: bool) -> list[str]:
+    lines = text.split("\n")
+    return lines[:-1] if is_cut else lines
+
+
 def _line_objects(text: io.TextIOBase) -> Iterator[dict[str, Any]]:
     while line := text.readline(ROW_CHARACTERS):
         if line.strip():
             yield _object(json.loads(line))
 
 
-def json_objects(text: io.TextIOBase, *, tolerates_end: bool = False) -> Iterator[dict[str, Any]]:
+def _json_objects(text: io.TextIOBase, *, tolerates_end: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON array one by one: the array is never held whole."""
     decode = json.JSONDecoder().raw_decode
     buffer, at, goes_on = text.read(ROW_CHARACTERS).lstrip(), 1, True
@@ -270,11 +318,6 @@ def _histogram(numbers: list[float]) -> list[int]:
     return counts
 
 
-def _whole(value: Any) -> str | None:
-    """Return a value of JSON as text, uncut."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _text(value: Any) -> str | None:
     """Return a cell as it is kept: a text that PostgreSQL takes, of at most CELL characters; None for nothing."""
     if value is None:
@@ -289,41 +332,23 @@ def _measure_lists(rows: Iterator[list[str]]) -> dict[str, Any]:
     header = next(rows, [])
     if not header:
         return {}
-    if len(header) > WATCHED_COLUMNS:
-        raise NoTable
-    names = [(_text(name) or "").strip() or f"column {n}" for n, name in enumerate(header, start=1)]
-    places = [f"column {n}" for n in range(1, WATCHED_COLUMNS + 1)]
-    # a first line that is no line of names: what it holds is told by its place, never by itself
-    heads = findings_of_rows(places, [header])
-    unnamed = {finding["column"] for finding in heads}
-    told = [place if place in unnamed else name for place, name in zip(places, names, strict=False)] + places[
-        len(names) :
-    ]
-    columns = [_Column(name) for name in names[:COLUMNS]]
-    width, count, watch = len(columns), 0, Watch()
+    names = [(_text(name) or "").strip() or f"column {n}" for n, name in enumerate(header[:COLUMNS], start=1)]
+    columns = [_Column(name) for name in names]
+    width, count = len(columns), 0
     measured = max(SHOWN_ROWS, MEASURED_CELLS // width)
     for row in rows:
-        if count < WATCHED_ROWS:
-            for name, cell in zip(told, row, strict=False):
-                watch.see(name, cell)
         if count < measured:
             for number, column in enumerate(columns):
                 column.values.append(_text(row[number]) or None if number < len(row) else None)
         count += 1
-    return _preview(columns, count, [*heads, *watch.findings()])
+    return _preview(columns, count)
 
 
 def _measure_objects(objects: Iterator[dict[str, Any]]) -> dict[str, Any]:
     columns: dict[str, _Column] = {}
-    count, watch, watched = 0, Watch(), set()
+    count = 0
     measured = SHOWN_ROWS
     for entry in objects:
-        if count < WATCHED_ROWS:
-            for key, value in entry.items():
-                watched.add(key)
-                watch.see(_text(key) or "", _whole(value))
-            if len(watched) > WATCHED_COLUMNS:
-                raise NoTable
         if count < measured:
             for key in entry:
                 name = _text(key) or ""
@@ -334,10 +359,10 @@ def _measure_objects(objects: Iterator[dict[str, Any]]) -> dict[str, Any]:
             for name, column in columns.items():
                 column.values.append(_text(row.get(name)) or None)
         count += 1
-    return _preview(list(columns.values()), count, watch.findings()) if columns else {}
+    return _preview(list(columns.values()), count) if columns else {}
 
 
-def _preview(columns: list[_Column], count: int, findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _preview(columns: list[_Column], count: int) -> dict[str, Any]:
     told = [column.told() for column in columns]
     shown = min(count, SHOWN_ROWS)
     absent = [set() if column["type"] == "string" else _NOTHING for column in told]
@@ -350,5 +375,4 @@ def _preview(columns: list[_Column], count: int, findings: list[dict[str, Any]])
         "rows": [list(row) for row in zip(*cells, strict=True)],
         "row_count": count,
         "is_whole": shown == count,
-        "findings": findings,
     }

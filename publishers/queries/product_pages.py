@@ -11,7 +11,6 @@ from django.db.models.fields.files import FieldFile
 
 from marketplace.core.errors import NotFound
 from publishers.models import DocumentKind, Product, ProductDocument
-from publishers.queries.measured import MEASURED, Measured, measured_parameters, read_measured
 
 #: rows of the catalogue that are compared with a product, from each source of candidates
 _CANDIDATES = 150
@@ -23,7 +22,7 @@ _COMMON = frozenset({"and", "the", "for", "from", "with", "data", "dataset", "al
 class PageFigures:
     """Totals of a product. publications counts revoked revisions too; the rest is what can be read.
 
-    endings: of the files' names, in lower case: ".csv", ".csv.gz", or nothing. measured: what its data sets are judged by.
+    endings: of the files' names, in lower case: ".csv", ".csv.gz", or nothing.
     """
 
     publications: int
@@ -33,35 +32,34 @@ class PageFigures:
     first_at: datetime | None
     last_at: datetime | None
     endings: list[str]
-    measured: list[Measured]
 
 
-def page_figures(*, product: Product, at: datetime) -> PageFigures:
-    """Return the totals over what was published of a product, and what is measured at the instant `at`, in one statement."""
+def page_figures(*, product: Product) -> PageFigures:
+    """Return the totals over what was published of a product, in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             WITH published AS (
                 SELECT r.id, r.finalized_at, p.published_at, r.revoked_at IS NULL AS is_read
                 FROM publishers_publishedrevision p
                 JOIN publishers_publisheddataset d ON d.id = p.published_data_set_id
                 JOIN publishers_revision r ON r.id = p.revision_id
-                WHERE d.product_id = %(product)s
+                WHERE d.product_id = %s
             ), files AS (
                 SELECT count(*) AS n, coalesce(sum(a.size_bytes), 0) AS size_bytes,
-                    array_agg(DISTINCT lower(substring(a.name FROM '[^/.]*(([.][A-Za-z0-9]{{1,12}}){{0,2}})$')))
+                    array_agg(DISTINCT lower(substring(a.name FROM '[^/.]*(([.][A-Za-z0-9]{1,12}){0,2})$')))
                         FILTER (WHERE a.vault_key <> '') AS endings
                 FROM publishers_asset a WHERE a.revision_id IN (SELECT id FROM published WHERE is_read)
             )
             SELECT count(*), count(*) FILTER (WHERE is_read), min(finalized_at) FILTER (WHERE is_read),
                 max(published_at) FILTER (WHERE is_read), (SELECT n FROM files), (SELECT size_bytes FROM files),
-                (SELECT endings FROM files), {MEASURED}
+                (SELECT endings FROM files)
             FROM published
             """,
-            measured_parameters(product=product, at=at),
+            [product.pk],
         )
         row: Any = cursor.fetchone()
-    publications, revisions, first_at, last_at, files, size_bytes, endings, measured = row
+    publications, revisions, first_at, last_at, files, size_bytes, endings = row
     return PageFigures(
         publications=int(publications),
         revisions=int(revisions),
@@ -70,7 +68,6 @@ def page_figures(*, product: Product, at: datetime) -> PageFigures:
         first_at=first_at,
         last_at=last_at,
         endings=[ending or "" for ending in endings or []],
-        measured=read_measured(measured),
     )
 
 

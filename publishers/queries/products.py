@@ -58,9 +58,3 @@ def current_offer_version(*, product: Product) -> OfferVersion:
 def list_product_data_sets(*, product: Product) -> QuerySet[PublishedDataSet]:
     """Return the data sets of a product, in the order they were added."""
     return PublishedDataSet.objects.filter(product=product).select_related("data_set").order_by("added_at", "pk")
-
-
-def list_catalogue_after(*, after: str, most: int) -> list[Product]:
-    """Return up to `most` products that everybody finds, by id, beginning behind the id `after`: a page of a harvest."""
-    listed = Product.objects.listed().select_related("owner").order_by("pk")
-    return list(listed.filter(pk__gt=after)[:most] if after else listed[:most])

@@ -7,7 +7,6 @@ from datetime import datetime
 from django.db.models import Count, Max, Min, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from marketplace.core.errors import NotFound
 from publishers.models import Asset, Product, PublishedRevision
 
 
@@ -50,21 +49,3 @@ def first_assets(*, revision_ids: Iterable[str], each: int) -> dict[str, list[As
     for asset in ranked.order_by("revision_id", "name"):
         found.setdefault(asset.revision_id, []).append(asset)
     return found
-
-
-def get_published_revision(*, product: Product, revision_id: str) -> PublishedRevision:
-    """Return a revision that was published of a product, revoked or not, with its totals. Raises NotFound."""
-    found = list_publications(product=product).filter(revision_id=revision_id.replace("\0", "")).first()
-    if found is None:
-        raise NotFound("REVISION", revision_id)
-    return found
-
-
-def newer_publication(*, publication: PublishedRevision) -> PublishedRevision | None:
-    """Return the newest readable revision of the same data set, None where this is the newest."""
-    later = PublishedRevision.objects.filter(
-        published_data_set=publication.published_data_set_id,
-        published_at__gt=publication.published_at,
-        revision__revoked_at=None,
-    )
-    return later.select_related("revision").order_by("-published_at", "-pk").first()

@@ -23,7 +23,6 @@ from publishers.queries.data_sets import (
     list_revisions,
     published_among,
 )
-from publishers.queries.shown_contracts import contract_context
 
 DATA_SETS_PER_PAGE = 25
 REVISIONS_PER_PAGE = 20
@@ -66,7 +65,6 @@ def _page(request: MemberRequest, found: DataSet, *, status: int = 200, **more: 
         "is_held": bool(holders),
         "can_change": "publish:write" in scopes.allowed(request.membership),
     }
-    context |= contract_context(found, timezone.now())
     return render(request, "publishers/data_set.html", context | more, status=status)
 
 

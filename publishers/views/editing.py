@@ -16,11 +16,9 @@ from marketplace.core.errors import Conflict, DomainError, NotFound
 from marketplace.core.media import image_url
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse, status_of
-from publishers.finding_forms import card_of
 from publishers.models import DataSet, DocumentKind, Product, ProductState, Visibility
 from publishers.operations import drafts
 from publishers.operations.drafts import ChangedMeanwhile
-from publishers.operations.findings import SampleNotAnswered
 from publishers.operations.products import blockers
 from publishers.product_forms import (
     QUESTION_KINDS,
@@ -39,7 +37,6 @@ from publishers.product_forms import (
     typed_values,
 )
 from publishers.queries.documents import list_documents, list_viewers
-from publishers.queries.findings import Finding, list_findings, with_findings
 from publishers.queries.products import current_offer_version, get_owned_product, list_product_data_sets
 
 DATA_SETS_OFFERED = 500
@@ -49,7 +46,6 @@ SECTIONS = (
     ("about", "About the data", "file-text"),
     ("data", "Data sets", "database"),
     ("media", "Sample and files", "file-spreadsheet"),
-    ("sensitive", "Sensitive data", "shield-check"),
     ("dictionary", "Dictionary", "table"),
     ("licence", "Licence and terms", "scale"),
     ("audience", "Audience", "eye"),
@@ -63,13 +59,9 @@ NEEDED = {
     "data_sets": ("Data set with a finalized revision", "#data"),
     "dictionary": ("Data dictionary", "#dictionary"),
     "samples": ("Sample", "#media"),
-    "findings": ("Sensitive data", "#sensitive"),
-    "personal_data": ("Class of personal data", "#sensitive"),
     "publisher": ("Approval to publish", "/publish/approval"),
 }
-_ONLY_PUBLIC = {"dictionary", "samples", "findings"}
-#: shown only where they are missing
-_ONLY_MISSING = {"publisher", "personal_data"}
+_ONLY_PUBLIC = {"dictionary", "samples"}
 _COMPARED = 400
 
 
@@ -186,13 +178,13 @@ def _as_typed(product: Product, form: ProductForm) -> Product:
     return typed
 
 
-def _checklist(product: Product, findings: list[Finding], *, has_sample: bool) -> list[dict[str, Any]]:
-    missing = dict(reversed(blockers(product, findings=findings, has_sample=has_sample)))
+def _checklist(product: Product) -> list[dict[str, Any]]:
+    missing = dict(reversed(blockers(product)))
     asked = [
         field
         for field in NEEDED
         if field in missing
-        or (field not in _ONLY_MISSING and (field not in _ONLY_PUBLIC or product.visibility == Visibility.PUBLIC))
+        or (field != "publisher" and (field not in _ONLY_PUBLIC or product.visibility == Visibility.PUBLIC))
     ]
     return [
         {"label": NEEDED[field][0], "href": NEEDED[field][1], "sentence": missing.get(field, "")} for field in asked
@@ -200,7 +192,7 @@ def _checklist(product: Product, findings: list[Finding], *, has_sample: bool) -
 
 
 def _documents(product: Product) -> dict[str, list[Any]]:
-    rows = list(with_findings(list_documents(product=product)))
+    rows = list(list_documents(product=product))
     for row in rows:
         if row.kind == DocumentKind.IMAGE:
             row.url = image_url(str(row.file.name), content_type=row.content_type)  # type: ignore[attr-defined]
@@ -220,11 +212,7 @@ def editor(request: MemberRequest, found: Product, *, status: int = 200, **more:
     listed = {entry.data_set_id for entry in entries}
     owned = DataSet.objects.owned_by(request.organization).order_by("-created_at", "-pk")[:DATA_SETS_OFFERED]
     offered = [data_set for data_set in owned if data_set.pk not in listed] if can_change else []
-    files = _documents(found)
-    findings = list_findings(product=found, samples=files["samples"])
-    checklist = (
-        _checklist(typed, findings, has_sample=bool(files["samples"])) if found.state == ProductState.DRAFT else []
-    )
+    checklist = _checklist(typed) if found.state == ProductState.DRAFT else []
     shown = {name: form[name].value() or "" for name in ("name", "short_description", "description", "category")}
     context = {
         "product": found,
@@ -250,8 +238,7 @@ def editor(request: MemberRequest, found: Product, *, status: int = 200, **more:
         "can_change": can_change,
         "shows_preview": request.GET.get("view") == "preview",
     }
-    context |= files | card_of(found, findings, more.pop("new_findings", []))
-    return render(request, "publishers/product_edit.html", context | more, status=status)
+    return render(request, "publishers/product_edit.html", context | _documents(found) | more, status=status)
 
 
 def act(
@@ -263,8 +250,6 @@ def act(
     """
     try:
         work()
-    except SampleNotAnswered as error:
-        return editor(request, found, status=status_of(error), refusal=error, new_findings=error.findings)
     except DomainError as error:
         for name, each in form.items():
             refuse(each, error)

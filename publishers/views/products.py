@@ -17,25 +17,18 @@ from marketplace.core.pages import member_page, refuse, status_of
 from publishers.models import DataSet, Product, ProductState, Visibility
 from publishers.operations import documents, drafts
 from publishers.operations import products as operations
-from publishers.operations.product_imports import FIRST_TERMS, import_product
 from publishers.operations.products import LOGO_BYTES
-from publishers.product_forms import (
-    ImportProductForm,
-    LogoForm,
-    NewProductForm,
-    ProductDataSetForm,
-    ProductForm,
-    ViewerForm,
-    as_data,
-)
+from publishers.product_forms import LogoForm, NewProductForm, ProductDataSetForm, ProductForm, ViewerForm, as_data
 from publishers.queries.data_sets import get_owned_data_set
 from publishers.queries.products import get_owned_product, list_owned_products
-from publishers.standards.importing import MOST_BYTES
 from publishers.views.editing import DATA_SETS_OFFERED, act, editor
 
 PRODUCTS_PER_PAGE = 25
-#: in the session: which product was imported last, by which standard, and what was left out
-_IMPORTED = "imported_product"
+#: written into a new product, so that nobody starts from nothing
+FIRST_TERMS = (
+    "You may use this data inside your organization, for any purpose. You may not pass it on. It is provided as it is,"
+    " without warranty."
+)
 
 
 @require_safe
@@ -73,44 +66,8 @@ def product_create(request: MemberRequest) -> HttpResponse:
                 status = status_of(error)
             else:
                 return redirect("product-edit", product_id=made.pk)
-    context: dict[str, Any] = {"form": form, "data_set": listed, "import_form": ImportProductForm(auto_id="import_%s")}
+    context = {"form": form, "data_set": listed}
     return render(request, "publishers/product/new.html", context, status=status)
-
-
-@member_page("publish:write")
-def product_import(request: MemberRequest) -> HttpResponse:
-    """Begin a product with a file that says it by a standard, and then show what of it could not be taken over."""
-    if request.method != "POST":
-        return _imported(request)
-    form = ImportProductForm(request.POST, request.FILES, auto_id="import_%s")
-    status = 422
-    if form.is_valid():
-        try:
-            made = import_product(
-                owner=request.organization,
-                content=form.cleaned_data["file"].read(MOST_BYTES + 1),
-                category=form.cleaned_data["category"],
-                support_contact=request.organization.support_contact or request.user.email,
-                actor=request.actor,
-                at=timezone.now(),
-            )
-        except DomainError as error:
-            refuse(form, error)
-            status = status_of(error)
-        else:
-            request.session[_IMPORTED] = [made.product.pk, made.standard, made.left_out]
-            return redirect("product-import")
-    first = NewProductForm(lists_data=False)
-    return render(request, "publishers/product/new.html", {"form": first, "import_form": form}, status=status)
-
-
-def _imported(request: MemberRequest) -> HttpResponse:
-    product_id, standard, left_out = request.session.get(_IMPORTED) or ("", "", [])
-    found = Product.objects.owned_by(request.organization).filter(pk=product_id).first()
-    if found is None:
-        return redirect("product-create")
-    context: dict[str, Any] = {"product": found, "standard": standard, "left_out": left_out}
-    return render(request, "publishers/product/imported.html", context)
 
 
 def _listed_first(request: MemberRequest, data_set_id: str) -> DataSet | None:

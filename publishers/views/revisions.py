@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,12 +14,11 @@ from marketplace.core import audit, scopes, storage
 from marketplace.core.errors import Conflict, DomainError
 from marketplace.core.middleware import MemberRequest
 from marketplace.core.pages import member_page, refuse, status_of
-from publishers.forms import OverrideForm, RevisionForm, RevokeForm
+from publishers.forms import RevisionForm, RevokeForm
 from publishers.models import Revision, UploadState
-from publishers.operations import contract_checks, profiles, uploads
 from publishers.operations import revisions as operations
+from publishers.operations import uploads
 from publishers.operations.files import require_file
-from publishers.queries.contracts import contract_in_force, get_check, newest_check
 from publishers.queries.data_sets import (
     get_owned_asset,
     get_owned_data_set,
@@ -29,10 +27,6 @@ from publishers.queries.data_sets import (
     list_holding_products,
     published_among,
 )
-from publishers.queries.manifests import digest_of, manifest_of
-from publishers.queries.profiles import get_profile
-from publishers.queries.shown_contracts import check_context
-from publishers.queries.shown_profiles import profile_context
 
 FILES_PER_PAGE = 100
 FAILED_SHOWN = 20
@@ -60,20 +54,16 @@ def revision(request: MemberRequest, data_set_id: str, revision_id: str) -> Http
 
 def _page(request: MemberRequest, found: Revision, *, status: int = 200, **more: Any) -> HttpResponse:
     assets = list_assets(revision=found).order_by("name", "pk")
-    files = list(assets.only("name", "size_bytes", "sha256", "vault_key"))
-    sizes = [asset.size_bytes for asset in files]
-    pages = Paginator(assets, FILES_PER_PAGE)
-    pages.count = len(files)  # they are there already
-    coming = list(found.uploads.filter(state__in=[UploadState.CHECKING, UploadState.OPEN]).order_by("created_at"))
-    checking = [upload for upload in coming if upload.state == UploadState.CHECKING]
-    open_uploads = len(coming) > len(checking)
+    sizes = list(assets.values_list("size_bytes", flat=True))
+    checking = list(found.uploads.filter(state=UploadState.CHECKING).order_by("created_at"))
+    open_uploads = found.uploads.filter(state=UploadState.OPEN).exists()
     published = published_among(revision_ids=[found.pk]).get(found.pk, 0)
     holders = [entry for entry in list_holding_products(data_set=found.data_set) if not entry.closed_at]
     entries = [entry for entry in holders if entry.product is not None]
     context = {
         "revision": found,
         "data_set": found.data_set,
-        "page": pages.get_page(request.GET.get("page")),
+        "page": Paginator(assets, FILES_PER_PAGE).get_page(request.GET.get("page")),
         "file_count": len(sizes),
         "size_bytes": sum(sizes),
         "checking": checking,
@@ -88,15 +78,10 @@ def _page(request: MemberRequest, found: Revision, *, status: int = 200, **more:
         "can_change": "publish:write" in scopes.allowed(request.membership),
         "form": RevisionForm(initial={"comment": found.comment}),
         "revoke_form": RevokeForm(),
-        "override_form": OverrideForm(),
-        "contract": None if found.is_finalized else contract_in_force(found.data_set, timezone.now()),
     }
-    context |= check_context(newest_check(revision=found, digest=digest_of(manifest_of(files))))
-    context |= profile_context(get_profile(found))
-    context["can_profile"] = context["can_change"] and found.data_set.holds_files and bool(sizes)
     # Polls ask for the list of files; what can be resumed is read from the store only when the page is opened.
     if not found.is_finalized and found.data_set.holds_files and context["can_change"] and not request.htmx:  # type: ignore[attr-defined]
-        context["unfinished"] = json.dumps(uploads.unfinished(found) if open_uploads else [])
+        context["unfinished"] = json.dumps(uploads.unfinished(found))
     return render(request, "publishers/revision.html", context | more, status=status)
 
 
@@ -137,9 +122,6 @@ def revision_finalize(request: MemberRequest, data_set_id: str, revision_id: str
     found = _get(request, data_set_id, revision_id)
     try:
         operations.finalize_revision(revision=found, actor=request.actor, at=timezone.now())
-    except contract_checks.RevisionNotChecked as waits:
-        messages.info(request, waits.message)
-        return redirect(f"{reverse('revision', args=[data_set_id, revision_id])}#checks")
     except DomainError as error:
         return _page(request, found, status=status_of(error), refusal=error)
     messages.success(request, "Finalized. Products and data grants that hold the data set publish it now.")
@@ -220,58 +202,3 @@ def asset_delete(request: MemberRequest, data_set_id: str, revision_id: str, ass
         return _page(request, asset.revision, status=status_of(error), refusal=error)
     messages.success(request, f"{asset.name} deleted.")
     return redirect("revision", data_set_id=data_set_id, revision_id=revision_id)
-
-
-@require_POST
-@member_page("publish:write")
-def revision_check(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
-    """Hold a revision against the contract in force, without finalizing it."""
-    found = _get(request, data_set_id, revision_id)
-    try:
-        contract_checks.start_check(revision=found, actor=request.actor, at=timezone.now())
-    except DomainError as error:
-        return _page(request, found, status=status_of(error), refusal=error)
-    return redirect(f"{reverse('revision', args=[data_set_id, revision_id])}#checks")
-
-
-@require_POST
-@member_page("publish:write")
-def revision_profile(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
-    """Have a revision measured again."""
-    found = _get(request, data_set_id, revision_id)
-    try:
-        profiles.measure_again(revision=found, actor=request.actor, at=timezone.now())
-    except Conflict as error:
-        return _page(request, found, status=status_of(error), refusal=error)
-    return redirect(f"{reverse('revision', args=[data_set_id, revision_id])}#profile")
-
-
-@require_POST
-@member_page("publish:write")
-def revision_profile_cancel(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
-    """Stop the measuring of a revision."""
-    found = _get(request, data_set_id, revision_id)
-    try:
-        profiles.cancel_profile(revision=found, actor=request.actor, at=timezone.now())
-    except Conflict as error:
-        return _page(request, found, status=status_of(error), refusal=error)
-    return redirect(f"{reverse('revision', args=[data_set_id, revision_id])}#profile")
-
-
-@require_POST
-@member_page("publish:write")
-def revision_check_override(request: MemberRequest, data_set_id: str, revision_id: str) -> HttpResponse:
-    """Let a revision be finalized although its check failed, with the reason."""
-    found = _get(request, data_set_id, revision_id)
-    form = OverrideForm(request.POST)
-    if not form.is_valid():
-        return _page(request, found, status=422, override_form=form)
-    try:
-        contract_checks.override_check(
-            check=get_check(revision=found), actor=request.actor, at=timezone.now(), reason=form.cleaned_data["reason"]
-        )
-    except DomainError as error:
-        refuse(form, error)
-        return _page(request, found, status=status_of(error), override_form=form)
-    messages.success(request, "Overridden. Finalize the revision now; subscribers see your reason.")
-    return redirect(f"{reverse('revision', args=[data_set_id, revision_id])}#checks")

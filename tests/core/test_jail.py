@@ -278,31 +278,3 @@ def test_a_table_is_built_and_read_alike_in_every_kind(kind, asset, out):
         reader.send({"start": 0, "limit": 10})
         assert reader.receive(within_s=20, most_bytes=jail.MIB) == b'{"count": 1}\n{"a":1,"b":2}'
     reader.kill()
-
-
-def test_threads_are_started_only_where_that_is_allowed_and_processes_nowhere(kind):
-    threaded = jail.Limits(cpu_s=20, file_bytes=0, processes=16)
-    start = "import threading; t = threading.Thread(target=print, args=('',)); t.start(); t.join()"
-    assert ran(start, kind=kind) in {"RuntimeError", "PermissionError"}
-    start = start.replace("target=print, args=('',)", "target=int")  # prints nothing into the pipe
-    assert ran(start, kind=kind, limits=threaded) == "ok"
-    for statement in ("os.fork()", "os.posix_spawn('/bin/true', ['true'], {})", "os.execv('/bin/true', ['true'])"):
-        assert ran(f"import os; {statement}", kind=kind, limits=threaded) == "PermissionError"
-
-
-def test_a_revision_is_measured_alike_in_every_kind(kind, asset, out):
-    for name in ("staged", "tables", "spill"):
-        (out / name).mkdir()
-    limits = jail.Limits(cpu_s=60, file_bytes=100 * jail.MIB, processes=16)
-    run = "from jailed.profiling import main; main(data, out, requests())"
-    process = jail.start(run=run, limits=limits, data=asset.parent, out=out, kind=kind)
-    files = [{"path": asset.name, "name": "a.csv"}]
-    process.send(
-        {"files": files, "declared": {}, "sorted_by": {}, "free_bytes": 10**8, "left_out": {}}  # as operations ask
-    )
-    while "result" not in (answer := json.loads(process.receive(within_s=30, most_bytes=jail.MIB))):
-        assert answer["progress"]["file"] in {"a.csv", None}
-    process.kill()
-    (table,) = answer["result"]["tables"]
-    assert (table["row_count"], [column["type"] for column in table["columns"]]) == (1, ["BIGINT", "BIGINT"])
-    assert (out / "tables" / table["parquet"][0]["file"]).read_bytes()[:4] == b"PAR1"

@@ -42,7 +42,6 @@ LOADED = """() => {
 PUBLIC = ["/", "/catalogue", "/catalogue?q=nothing-is-called-this", "/accounts/login/", "/accounts/signup/"]
 PUBLIC += ["/catalogue?view=list&sort=newest", "/catalogue?q=port&category=Health&format=CSV"]
 PUBLIC += ["/accounts/password/reset/", "/docs", "/api/docs/", "/organizations/{publisher}", "/products/{product}"]
-PUBLIC += ["/products/{product}/revisions/{revision}"]
 PUBLISHER = ["/home", "/publish", "/publish/data-sets", "/publish/data-sets/new", "/publish/data-sets/{data_set}"]
 PUBLISHER += ["/publish/data-sets/{data_set}/edit", "/publish/data-sets/{data_set}/revisions/{revision}"]
 PUBLISHER += [
@@ -135,13 +134,6 @@ PUBLIC += ["/requests", "/requests/{wanted}", "/requests?state=closed", "/palett
 PUBLISHER += ["/requests/{wanted}", "/palette"]
 SUBSCRIBER += ["/searches", "/searches/new?q=port&category=Mobility", "/searches/{search}/edit", "/requests"]
 SUBSCRIBER += ["/requests/{wanted}", "/requests/new?title=Ferries"]
-PUBLISHER += [
-    "/publish/data-sets/{data_set}/contract",
-    "/publish/data-sets/{data_set}/contract/edit",
-    "/publish/data-sets/{data_set}/revisions/{broken}",
-    "/publish/data-sets/{third}/contract",
-]
-SUBSCRIBER += ["/my-data/{entitled}/contract"]
 NEWCOMER += ["/searches"]
 OPERATOR = [
     "/operate",
@@ -172,19 +164,6 @@ SourceConnection.objects.create(
     failure="catalog.example.org refused the credentials (401). Check them, and what they may read.", **common,
 )
 """
-CONTRACT = {"version": "1.0.0", "apiVersion": "v3.1.0", "kind": "DataContract", "id": "calls", "status": "active"}
-CONTRACT["slaProperties"] = [{"property": "frequency", "value": 1, "unit": "d"}]
-CONTRACT["schema"] = [
-    {
-        "name": "calls",
-        "description": "Every call.",
-        "properties": [
-            {"name": "port", "logicalType": "string", "primaryKey": True, "required": True, "description": "UN/LOCODE"},
-            {"name": "calls", "logicalType": "integer", "required": True, "logicalTypeOptions": {"minimum": 0}},
-        ],
-        "quality": [{"metric": "rowCount", "mustBeGreaterThan": 0}, {"type": "text", "description": "No gaps."}],
-    }
-]
 #: a product whose publisher decides, with a question of most kinds
 ASKING = """
 from publishers.models import Product
@@ -227,16 +206,6 @@ def world():
     draft = publisher.dx.create_revision(DataSetId=data_set)["Id"]
     publisher.import_by_signed_url(data_set, draft, "calls/2026/november.csv", b"port,calls\nA,2\n")
     EXCHANGE.manage("shell", "-c", SOURCES.format(account_id=publisher.credentials["account_id"]))
-    # a contract, and a revision that breaks it
-    publisher.call("POST", f"/api/data-sets/{data_set}/contracts", json={"document": CONTRACT})
-    broken = publisher.dx.create_revision(DataSetId=data_set, Comment="December")["Id"]
-    publisher.import_by_signed_url(data_set, broken, "december.csv", b"port,calls\nA,1\nA,\nB,many\n")
-    check = f"/api/data-sets/{data_set}/revisions/{broken}/check"
-    publisher.call("POST", check)
-    deadline = time.monotonic() + 120
-    while publisher.call("GET", check)["state"] != "FAILED":
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
     # shared by data grant: one that is accepted, one that waits; a revision that nobody has; a data set of APIs
     second = publisher.create_data_set("Berths")
     shared = publisher.dx.create_revision(DataSetId=second, Comment="All berths")["Id"]
@@ -291,7 +260,6 @@ def world():
         "publisher": publisher.credentials["account_id"],
         "data_set": data_set,
         "revision": revision,
-        "broken": broken,
         "draft": draft,
         "product": product["id"],
         "other": other["id"],

@@ -7,7 +7,7 @@ import pytest
 
 from marketplace.core.errors import Invalid
 from publishers.operations.names import clean_name, content_type_of
-from publishers.operations.samples import COLUMNS, SHOWN_ROWS, columns_of, parse
+from publishers.operations.samples import COLUMNS, SHOWN_ROWS, columns_of, first_lines, parse
 
 CSV = b"id,delay,day,late,carrier\n1,5,2013-01-01,true,UA\n2,NA,2013-01-02,false,AA\n3,-3.5,,true,NA\n"
 
@@ -108,6 +108,22 @@ def test_what_postgresql_cannot_store_is_taken_out():
 
 def test_formulas_stay_the_data_that_they_are():
     assert parse(b"a\n=cmd|' /C calc'!A0\n@SUM(1)\n", "a.csv")["rows"] == [["=cmd|' /C calc'!A0"], ["@SUM(1)"]]
+
+
+def test_the_head_of_a_file_ends_with_a_whole_row():
+    assert first_lines(b"a,b\n1,x\n2,y\n3,", "a.csv", is_cut=True) == b"a,b\n1,x\n2,y\n"
+    assert first_lines(b"a,b\n1,x\n2,y", "a.csv", is_cut=False) == b"a,b\n1,x\n2,y"
+    assert first_lines(b'a,b\n1,"x\ny"\n2,"z', "a.csv", is_cut=True) == b'a,b\n1,"x\ny"\n'
+    assert first_lines("a,b\nä,ö\nü".encode()[:-1], "a.csv", is_cut=True) == "a,b\nä,ö\n".encode()
+    assert first_lines(b'[{"a": 1}, {"a": 2}, {"a"', "a.json", is_cut=True) == b'{"a": 1}\n{"a": 2}\n'
+    assert first_lines(b'{"a": 1}\n{"a"', "a.ndjson", is_cut=True) == b'{"a": 1}\n'
+    many = b"a\n" + b"1\n" * 10_000
+    assert first_lines(many, "a.csv", is_cut=False).count(b"\n") == SHOWN_ROWS + 1
+    packed = gzip.compress(many, mtime=0)
+    assert first_lines(packed[: len(packed) - 5], "a.csv.gz", is_cut=True).startswith(b"a\n1\n1\n")
+    for content in (b"", b"a,b", b"a,b\n1"):
+        with pytest.raises(ValueError, match="no whole row"):
+            first_lines(content, "a.csv", is_cut=True)
 
 
 def test_a_dictionary_begins_with_what_the_sample_holds():

@@ -189,6 +189,17 @@ def test_a_viewer_is_told_whom_to_ask(client, url):
     assert 'class="buybar"' not in page
 
 
+def test_lateness_is_measured_by_the_promise(client, url, product):
+    product.published_data_sets.get().published_revisions.update(published_at=timezone.now() - timedelta(days=3))
+    assert "On schedule" not in shown(client, url)
+    update(product, frequency="WEEKLY")
+    assert "On schedule" in shown(client, url)
+    update(product, frequency="DAILY")
+    page = shown(client, url)
+    assert "later than promised" in page
+    assert "On schedule" not in page
+
+
 # --- what machines and strangers do with it -----------------------------------------------------------------------------
 def test_the_page_describes_itself_to_machines(client, url, product, settings):
     update(product, name="Ports </script><script>alert(1)</script> & more", licence="CC0")

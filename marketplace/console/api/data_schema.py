@@ -28,10 +28,6 @@ _LABELS: Document = {
         "description": f"A readable revision, or `{LATEST}`.",
     },
     "asset_id": {"schema": _ID, "description": "A file of the revision."},
-    "digest": {
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "description": "The content digest, as the page of a revision shows it.",
-    },
 }
 _REVISION = "/data/{data_set_id}/revisions/{revision_id}"
 _ASSET = f"{_REVISION}/assets/{{asset_id}}"
@@ -85,28 +81,6 @@ SCHEMAS: Document = {
             "rows": {"type": "array", "items": {"type": "object"}, "description": "Values by column name."},
         },
         "A page of a file's rows. It may hold fewer than asked for when they are long.",
-    ),
-    "DigestFile": _object(
-        {
-            "id": _ID,
-            "name": _TEXT,
-            "size_bytes": _NUMBER,
-            "sha256": _TEXT,
-            "url": _TEXT | {"description": "Leads to the file at the store, with the same credentials."},
-        }
-    ),
-    "DigestContent": _object(
-        {
-            "digest": _TEXT,
-            "data_set_id": _ID,
-            "revision_id": _ID,
-            "product_id": _TEXT_OR_NULL,
-            "comment": _TEXT,
-            "published_at": _TIME,
-            "manifest": _TEXT | {"description": "The text over which the digest is: its SHA-256 is the digest."},
-            "files": {"type": "array", "items": {"$ref": "#/components/schemas/DigestFile"}},
-        },
-        "The revision with exactly this content.",
     ),
     "Download": _object(
         {
@@ -166,14 +140,6 @@ _OPERATIONS: dict[str, tuple[str, str, str, list[Document], str]] = {
         "Rows",
     ),
     f"{_ASSET}/rows": ("read_rows", "Read rows of a file", "", _ROWS, "Rows"),
-    "/data/digests/{digest}": (
-        "get_content_by_digest",
-        "Read what a revision holds by its content digest",
-        "The digest is the SHA-256 over the manifest: a line for each file, `sha256  size  name`, sorted by bytes. The same"
-        " digest gives the same content, whatever is published later, or 404.",
-        [],
-        "DigestContent",
-    ),
     f"{_ASSET}/download": (
         "get_download",
         "Get a link to a file, which lives five minutes",

@@ -44,8 +44,6 @@ ICONS: dict[str, tuple[str, str]] = {
     "revision.published": ("database", "accent"),
     "revision.revoked": ("ban", "bad"),
     "data_set.notified": ("info", "run"),
-    "data_set.delayed": ("timer", "warn"),
-    "data_set.late": ("timer", "warn"),
     "delivery.failed": ("circle-x", "bad"),
     "delivery.completed": ("package-check", "ok"),
     "request.decided": ("clipboard-check", "run"),

@@ -1,1 +1,1 @@
-"""What runs inside the jail. Standard library, duckdb and readers of formats only: no Django, no settings, no secret."""
+"""What runs inside the jail. Standard library and duckdb only: nothing here knows Django, settings or a secret."""

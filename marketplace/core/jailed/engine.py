@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import duckdb
 
@@ -33,15 +32,9 @@ class Refused(Exception):
         super().__init__(sentence)
 
 
-def connect(
-    database: str, *, files: list[str], read_only: bool, threads: int = 1, spill: str = ""
-) -> duckdb.DuckDBPyConnection:
-    """Open a database, allow exactly these files beside it, and lock the door.
-
-    spill: a directory for what does not fit in memory; without one such a query ends as an error.
-    """
-    config: dict[str, Any] = _FIRST | {"threads": str(threads), "temp_directory": spill}
-    connection = duckdb.connect(database, read_only=read_only, config=config)
+def connect(database: str, *, files: list[str], read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a database, allow exactly these files beside it, and lock the door."""
+    connection = duckdb.connect(database, read_only=read_only, config=dict(_FIRST))
     allowed = ", ".join(literal(path) for path in files)
     # The order matters: after the last line nothing of this can be changed any more.
     for statement in (

@@ -22,8 +22,6 @@ _RET_ALLOW = 0x7FFF0000
 _RET_ERRNO = 0x00050000
 _RET_KILL = 0x80000000
 _X32 = 0x40000000
-_ENOSYS = 38
-_CLONE_THREAD = 0x00010000
 
 #: machine -> (audit architecture, numbers of the system calls that a reader of files never needs)
 _DENIED: dict[str, tuple[int, dict[str, int]]] = {
@@ -99,7 +97,7 @@ def close(config: Mapping[str, Any]) -> None:
     if config["landlock"]:
         _restrict_files(libc, readable=config["readable"], writable=config["writable"])
     if can_filter():
-        _filter_calls(libc, threads=config["threads"])
+        _filter_calls(libc)
     elif config["landlock"]:
         raise CannotClose(f"No filter for {platform.machine()}.")
 
@@ -134,13 +132,9 @@ def _restrict_files(libc: ctypes.CDLL, *, readable: list[str], writable: list[st
     os.close(ruleset)
 
 
-def _filter_calls(libc: ctypes.CDLL, *, threads: bool) -> None:
-    """Refuse the calls in _DENIED. threads: clone passes where it makes a thread.
-
-    What clone3 makes stands in memory, which a filter cannot read: it is said not to exist, and libraries take clone then.
-    """
+def _filter_calls(libc: ctypes.CDLL) -> None:
     architecture, denied = _DENIED[platform.machine()]
-    load, equal, at_least, any_bit, answer = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, equal, at_least, answer = 0x20, 0x15, 0x35, 0x06
     refuse = _RET_ERRNO | _EPERM
     code: list[tuple[int, int, int, int]] = [
         (load, 0, 0, 4),
@@ -150,10 +144,6 @@ def _filter_calls(libc: ctypes.CDLL, *, threads: bool) -> None:
         (at_least, 0, 1, _X32),
         (answer, 0, 0, refuse),
     ]
-    if threads:
-        code += [(equal, 0, 1, denied["clone3"]), (answer, 0, 0, _RET_ERRNO | _ENOSYS)]
-        code += [(equal, 0, 4, denied["clone"]), (load, 0, 0, 16), (any_bit, 0, 1, _CLONE_THREAD)]
-        code += [(answer, 0, 0, _RET_ALLOW), (answer, 0, 0, refuse)]
     for number in denied.values():
         code += [(equal, 0, 1, number), (answer, 0, 0, refuse)]
     code.append((answer, 0, 0, _RET_ALLOW))

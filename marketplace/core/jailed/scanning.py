@@ -69,7 +69,7 @@ def check_text(path: str, name: str) -> tuple[bool, str]:
         file.seek(0)
         head = bytearray()
         lines, tail = 1, b""
-        for chunk in inflated(file, name) if compressed else iter(lambda: file.read(CHUNK), b""):
+        for chunk in _inflated(file, name) if compressed else iter(lambda: file.read(CHUNK), b""):
             if not head:
                 _refuse_kind(bytes(chunk[:16]), name)
             if len(head) < CHUNK:
@@ -110,7 +110,7 @@ def _not_utf8(name: str, line: int) -> Refused:
     )
 
 
-def inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
+def _inflated(file: BinaryIO, name: str) -> Iterator[bytes]:
     """Yield what a gzip file holds, member after member. Raises Refused for a bomb and for damage."""
     read = written = 0
     engine, is_open = zlib.decompressobj(31), False

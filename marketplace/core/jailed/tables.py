@@ -16,11 +16,11 @@ TABLE = "rows.duckdb"
 _SAMPLE = 20_480
 MOST_CELLS = 10**10
 #: In a typed column these stand for "no value"; in a text column they stay what they are.
-NO_VALUE = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "\\N")
+_NO_VALUE = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "\\N")
 _STAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 #: type -> test of one text. A type is taken only where no information is lost: 007 and 12345678901234567890 stay text,
 #: and so do dates that could mean two days (01/02/2013).
-TESTS: dict[str, str] = {
+_TESTS: dict[str, str] = {
     "BOOLEAN": "{c} IN ('true', 'false', 'True', 'False', 'TRUE', 'FALSE')",
     "BIGINT": "TRY_CAST({c} AS BIGINT)::VARCHAR = {c}",
     "DOUBLE": (
@@ -90,7 +90,7 @@ def _csv(data: str, delimiter: str, names: list[str], *, compressed: bool) -> st
 
 def _text_columns(connection: duckdb.DuckDBPyConnection, source: str, names: list[str]) -> list[tuple[str, str]]:
     """Return (column, expression): each with the narrowest type that all its values have."""
-    fitting = {name: list(TESTS) for name in names}
+    fitting = {name: list(_TESTS) for name in names}
     # A sample drops most candidates, so that the pass over all rows has few tests left.
     for rows in (f"(SELECT * FROM {source} LIMIT {_SAMPLE})", source):
         tests = [(name, kind) for name, kinds in fitting.items() for kind in kinds]
@@ -105,11 +105,11 @@ def _text_columns(connection: duckdb.DuckDBPyConnection, source: str, names: lis
 
 
 def _present(name: str) -> str:
-    return f"{identifier(name)} NOT IN ({', '.join(literal(word) for word in NO_VALUE)})"
+    return f"{identifier(name)} NOT IN ({', '.join(literal(word) for word in _NO_VALUE)})"
 
 
 def _test(name: str, kind: str) -> str:
-    test = TESTS[kind].format(c=identifier(name))
+    test = _TESTS[kind].format(c=identifier(name))
     # A test of a text that is no such value may be NULL, and bool_and skips those.
     return (
         f"{{'fits': bool_and(coalesce({test}, false)) FILTER (WHERE {_present(name)}), "

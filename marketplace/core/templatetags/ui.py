@@ -217,12 +217,6 @@ def hist(values: list[float], label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def strip(tones: list[str], label: str = "") -> SafeString:
-    """Draw one mark for each period, by its tone: ok, warn or bad; `label` says it in words."""
-    return drawing.strip(tones, label)
-
-
-@register.simple_tag
 def area(values: list[float], labels: list[str], unit: str = "", title: str = "", cls: str = "") -> SafeString:
     """Draw a line over time with its value under the pointer."""
     return drawing.area(values, labels, unit, title, cls)

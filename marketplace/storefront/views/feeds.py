@@ -100,7 +100,7 @@ def product_feed(request: MemberRequest, product_id: str) -> HttpResponse:
             Entry(
                 id=_tag(f"product/{found.pk}/revisions/{revision.pk}", found.created_at),
                 title=f"{'Revoked: r' if revoked else 'R'}evision of {publication.published_at:%d %B %Y, %H:%M} UTC",
-                url=settings.PUBLIC_URL + reverse("product-revision", args=[found.pk, revision.pk]),
+                url=f"{page}#revisions",
                 published_at=publication.published_at,
                 updated_at=revision.revoked_at or publication.published_at,
                 summary=" ".join(word for word in words if word),

@@ -24,12 +24,8 @@ from marketplace.storefront.snippets import auto_export_call, snippets
 from publishers.models import AssetType, PublishedDataSet
 from publishers.operations import activity
 from publishers.operations.files import require_file
-from publishers.queries.contracts import newest_check
 from publishers.queries.data_sets import list_assets
-from publishers.queries.profiles import get_profile
 from publishers.queries.publications import first_assets
-from publishers.queries.shown_contracts import check_context, contract_context
-from publishers.queries.shown_profiles import profile_context
 from subscriptions import operations
 from subscriptions.queries import (
     active_entitlements,
@@ -206,7 +202,6 @@ def my_data_set(request: MemberRequest, data_set_id: str) -> HttpResponse:
         "auto_export_call": auto_export_call(data_set_id=entry.pk),
         "can_change": "subscriptions:write" in scopes.allowed(request.membership),
         "can_read": "data:read" in scopes.allowed(request.membership),
-        **contract_context(entry.data_set, now),
     }
     return render(request, "storefront/my_data_set.html", context)
 
@@ -235,8 +230,6 @@ def my_revision(request: MemberRequest, data_set_id: str, revision_id: str) -> H
         "live": any(job.state == JobState.IN_PROGRESS for job in recent),
         "can_change": "subscriptions:write" in scopes.allowed(request.membership),
         "can_read": "data:read" in scopes.allowed(request.membership),
-        **check_context(newest_check(revision=publication.revision)),
-        **profile_context(get_profile(publication.revision)),
     }
     return render(request, "storefront/my_revision.html", context)
 

@@ -9,20 +9,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dataapi.tables import is_tabular
-from marketplace.core import media, scopes
+from marketplace.core import brand, media, scopes
 from marketplace.core.errors import NotFound
 from marketplace.core.middleware import MemberRequest
 from marketplace.storefront import product_page
-from marketplace.storefront.samples import rule_of, sample_table
+from marketplace.storefront.samples import sample_table
 from marketplace.storefront.snippets import snippets
 from marketplace.storefront.standing import standing_of
-from marketplace.storefront.trust import trust_of
 from publishers.models import Asset, DocumentKind, OfferVersion, Product, ProductState, PublishedRevision
-from publishers.queries.contracts import with_contracts
 from publishers.queries.product_pages import get_page_document, list_page_documents, list_related, page_figures
 from publishers.queries.products import current_offer_version, list_product_data_sets
 from publishers.queries.publications import first_assets, list_publications
-from publishers.standards.documents import STANDARDS
 from subscriptions.queries import get_shown_product
 
 REVISIONS_PER_PAGE = 10
@@ -55,8 +52,8 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
     sample = next((document for document in documents if document.shown), None)
     preview = sample.shown if sample is not None else None
     standing = standing_of(product=found, organization=viewer, at=now)
-    entries = list(with_contracts(list_product_data_sets(product=found), at=now))
-    figures = page_figures(product=found, at=now)
+    entries = list(list_product_data_sets(product=found))
+    figures = page_figures(product=found)
     paginator = Paginator(list_publications(product=found), REVISIONS_PER_PAGE)
     paginator.count = figures.publications  # counted already, in the one statement of the figures
     page = paginator.get_page(request.GET.get("revisions"))
@@ -76,10 +73,10 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
         "frequency": product_page.frequency_of(found),
         "regions": product_page.regions_of(found),
         "personal_data": product_page.personal_data_of(found),
-        "holds": product_page.holds_of(found),
         "history": product_page.history_of(entries, figures),
         "ways": product_page.ways_of(entries),
-        **trust_of(found, measured=figures.measured, params=request.GET, at=now),
+        "promises": found.frequency in product_page.DUE,
+        "is_late": product_page.is_late(found, newest_at=figures.last_at, now=now),
         "is_listed": is_listed,
         "is_findable": product_page.is_findable(found),
         "is_own": is_own,
@@ -92,7 +89,6 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
         "samples": [document for document in documents if document.has_table],
         "sample": sample,
         "table": sample_table(preview, request.GET) if preview else None,
-        "sample_rule": rule_of(preview) if preview else "",
         "sample_files": [d for d in documents if d.kind == DocumentKind.SAMPLE and not d.has_table],
         "dictionary": product_page.dictionary_of(found, preview=preview, params=request.GET),
         "dictionary_files": [d for d in documents if d.kind == DocumentKind.DICTIONARY],
@@ -107,12 +103,9 @@ def product(request: MemberRequest, product_id: str) -> HttpResponse:
         ),
         "related": list_related(product=found, most=RELATED),
         "address": product_page.address_of(found),
-        "schema": product_page.schema_of(found, offer=offer, figures=figures),
-        "standards": STANDARDS,
+        "schema": product_page.schema_of(found, offer=offer, figures=figures, site_name=brand.current().name),
     }
-    response = render(request, "storefront/product.html", context)
-    response.headers["Link"] = product_page.link_header(found)
-    return response
+    return render(request, "storefront/product.html", context)
 
 
 @require_safe

@@ -40,31 +40,14 @@ class SampleColumn(serializers.Serializer[Any]):
 
 
 class SampleTable(serializers.Serializer[Any]):
-    """A sample that is a table: its rows, and what each column holds."""
+    """A sample that is a table: its first rows, and what each column holds."""
 
     columns = SampleColumn(many=True)
     rows = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(allow_null=True)), help_text="At most 500."
     )
-    row_count = serializers.IntegerField(help_text="Rows of the sample.")
+    row_count = serializers.IntegerField()
     is_whole = serializers.BooleanField(help_text="Whether `rows` holds all rows.")
-    most_rows = serializers.IntegerField(
-        source="budget.most", allow_null=True, help_text="Rows that a sample could show at most when it was put."
-    )
-    of_rows = serializers.IntegerField(
-        source="budget.of",
-        allow_null=True,
-        help_text="Rows of the newest revision then; null where they were not counted.",
-    )
-    every = serializers.IntegerField(
-        source="drawn.every",
-        allow_null=True,
-        help_text="The rule by which rows were taken: each so-manieth row of a file of the newest revision, the first one"
-        " drawn by the revision's id. Null for a sample that the publisher has chosen and uploaded.",
-    )
-    file_rows = serializers.IntegerField(
-        source="drawn.rows", allow_null=True, help_text="Rows of the file that the rule went over; null without a rule."
-    )
 
 
 class DocumentDetail(DocumentShape):

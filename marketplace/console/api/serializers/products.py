@@ -283,9 +283,6 @@ class CatalogueProduct(CatalogueItem):
     logo_url = serializers.CharField(allow_null=True, help_text="Works for five minutes.")
     dictionary = Column(many=True)
     personal_data = serializers.ChoiceField(choices=PersonalData.choices, allow_blank=True)
-    holds = serializers.ListField(
-        child=serializers.CharField(), help_text="Kinds of personal data that the publisher says are in it, in words."
-    )
     licence_rights = serializers.DictField(child=serializers.BooleanField())
     requires_approval = serializers.BooleanField(help_text="Whether the publisher decides who subscribes.")
     offer = Offer(allow_null=True, help_text="Null while the product cannot be subscribed to.")

@@ -13,7 +13,6 @@ from marketplace.core.models import Organization
 from publishers.models import OfferVersion, Product, ProductSearch, PublishedDataSet
 from publishers.operations.search import row_of
 from publishers.queries.catalogue import Search, search_catalogue
-from publishers.queries.findings import holds_of
 from publishers.queries.products import current_offer_version, get_listed_product, list_product_data_sets
 
 
@@ -50,7 +49,6 @@ class ProductPage:
     logo_url: str | None
     missing: list[dict[str, str]]
     search: ProductSearch
-    holds: list[str]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.product, name)
@@ -65,7 +63,6 @@ def page_of_product(product: Product, *, missing: list[tuple[str, str]] | None =
         logo_url=logo_url_of(product),
         missing=[{"field": field, "detail": detail} for field, detail in missing or []],
         search=search_row_of(product),
-        holds=holds_of(product),
     )
 
 

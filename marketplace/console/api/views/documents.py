@@ -88,8 +88,7 @@ class ProductFileView(ApiView):
     def put(self, caller: Caller, product_id: str, file_name: str, query: dict[str, Any]) -> ProductDocument:
         """Put a file on the page of a product, in place of one of the same kind and name.
 
-        Send it as the body. A `SAMPLE` may have 25 MB; CSV, TSV, JSON and NDJSON are shown as a table,
-        which may hold 500 rows, and 1% of the newest revision's where those were counted. A `DICTIONARY` is a
+        Send it as the body. A `SAMPLE` may have 25 MB; CSV, TSV, JSON and NDJSON are shown as a table. A `DICTIONARY` is a
         document of at most 10 MB. An `IMAGE` is a PNG, JPEG or WebP of at most 2 MB and 4 megapixels, which is written anew
         as WebP and named so.
         """
@@ -115,11 +114,7 @@ class ProductSampleView(ApiView):
 
     @operation("make_product_sample", scope="publish:write", gives=DocumentShape, status=201, in_transaction=False)
     def post(self, caller: Caller, product_id: str) -> ProductDocument:
-        """Make a sample of the first table in the newest revision of the product's data sets.
-
-        Every so-manieth row is taken, the first one drawn by the revision's id, so that at most 500 rows and at most 1% of the
-        revision's rows come together, or what the operator has set instead; never fewer than 10 rows are allowed.
-        """
+        """Make a sample of up to 500 rows of the first table in the newest revision of the product's data sets."""
         product = get_owned_product(owner=caller.organization, product_id=product_id)
         return documents.make_sample(product=product, actor=caller.actor, at=caller.at)
 
