@@ -36,7 +36,10 @@ def django_db_setup(django_db_setup, django_db_blocker):
         database.close()
         database.close_pool()
         with database.creation._nodb_cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'",
+                [name],
+            )
 
 
 @pytest.fixture
