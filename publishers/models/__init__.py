@@ -8,15 +8,6 @@ from publishers.models.change_sets import (
     FailureCode,
 )
 from publishers.models.data_sets import LIMITS, Asset, AssetType, DataSet, Revision, Upload, UploadState
-from publishers.models.knowledge import (
-    CheckState,
-    Contract,
-    ContractCheck,
-    Delay,
-    Profile,
-    ProfiledTable,
-    ProfileState,
-)
 from publishers.models.pages import ActivityKind, DocumentKind, ProductActivity, ProductDocument, ProductViewer
 from publishers.models.products import (
     LICENCE_RIGHTS,
@@ -46,11 +37,7 @@ __all__ = [
     "ChangeSetEntity",
     "ChangeSetIntent",
     "ChangeSetState",
-    "CheckState",
-    "Contract",
-    "ContractCheck",
     "DataSet",
-    "Delay",
     "DocumentKind",
     "FailureCode",
     "Frequency",
@@ -64,9 +51,6 @@ __all__ = [
     "ProductSearch",
     "ProductState",
     "ProductViewer",
-    "Profile",
-    "ProfileState",
-    "ProfiledTable",
     "PublishedDataSet",
     "PublishedRevision",
     "Region",

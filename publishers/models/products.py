@@ -145,8 +145,6 @@ class Product(models.Model):
     requires_approval = models.BooleanField(default=False, db_default=False)
     questions = models.JSONField(default=list, blank=True, db_default=[])
     approval_rules = models.JSONField(default=list, blank=True, db_default=[])
-    #: findings in the data that the publisher has seen and answers for: [{"table", "column", "kind"}]
-    acknowledged_findings = models.JSONField(default=list, blank=True, db_default=[])
     draft = models.JSONField(default=dict, blank=True, db_default={})
     draft_saved_at = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField(null=True, blank=True)
