@@ -167,10 +167,8 @@ def get_standing(*, organization: Organization, at: datetime, since: datetime) -
         "sent": _number(sent.filter(arrived, **lately), Count("pk")),
         "sent_bytes": _number(sent.filter(**lately), Sum("bytes_done")),
     }
-    row = _one_row(organization, begun | {f"n_{name}": figure for name, figure in figures.items()})
-    return Beginnings(**{name: row[name] for name in begun}), HomeFigures(
-        **{name: row[f"n_{name}"] for name in figures}
-    )
+    row = _one_row(organization, begun | figures)
+    return Beginnings(**{name: row[name] for name in begun}), HomeFigures(**{name: row[name] for name in figures})
 
 
 def list_waiting_data_grants(*, organization: Organization, at: datetime) -> QuerySet[DataGrant]:

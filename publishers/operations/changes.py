@@ -27,6 +27,15 @@ from publishers.models import (
     Visibility,
 )
 from publishers.operations import documents, offers, products, revisions
+from publishers.operations.change_details import (
+    TEXTS,
+    ChangeRefused,
+    entries_of,
+    information_of,
+    only,
+    terms_of,
+    text_of,
+)
 from publishers.operations.locking import lock_data_set
 
 DATA_PRODUCT, OFFER = "DataProduct@1.0", "Offer@1.0"
@@ -37,25 +46,6 @@ _ARN = re.compile(
     r"arn:aws:dataexchange:[a-z0-9-]*:(\d{12}):data-sets/([a-zA-Z0-9]{30,40})(?:/revisions/([a-zA-Z0-9]{30,40}))?"
 )
 _DESCRIBING = frozenset({"CreateOffer", "CreateProduct", "UpdateInformation", "UpdateLegalTerms"})
-#: member of UpdateInformation -> field of a product
-_TEXTS = {
-    "ProductTitle": "name",
-    "ShortDescription": "short_description",
-    "LongDescription": "description",
-    "SupportDescription": "support_contact",
-    "UpdateFrequency": "update_frequency",
-    "Coverage": "coverage",
-    "Licence": "licence",
-    "SourceUrl": "source_url",
-}
-
-
-class ChangeRefused(Invalid):
-    """A change that is wrong; `error_code` is AWS's word for it."""
-
-    def __init__(self, error_code: str, message: str) -> None:
-        self.error_code = error_code
-        super().__init__(message)
 
 
 class _DependsOnFailure(Exception):
@@ -197,7 +187,7 @@ class Run:
         return product
 
     def _product_of_offer(self, details: dict[str, Any]) -> _Target:
-        identifier = _text(details, "ProductId")
+        identifier = text_of(details, "ProductId")
         if not identifier:
             raise ChangeRefused("INVALID_INPUT", "Give the product of the offer in ProductId.")
         found = self._find(DATA_PRODUCT, identifier.partition("@")[0])
@@ -244,13 +234,13 @@ class Run:
 
     # --- data products ----------------------------------------------------------------------------------------------
     def create_product(self, target: Any, details: dict[str, Any]) -> None:
-        target.information = _information(details)
+        target.information = information_of(details)
 
     def update_information(self, target: Any, details: dict[str, Any]) -> None:
-        information = _information(details)
+        information = information_of(details)
         if not information:
             raise ChangeRefused(
-                "INVALID_INPUT", f"Give at least one of {', '.join([*_TEXTS, 'Categories', 'Dictionary'])}."
+                "INVALID_INPUT", f"Give at least one of {', '.join([*TEXTS, 'Categories', 'Dictionary'])}."
             )
         if isinstance(target, _NewProduct) and target.row is None:
             target.information |= information
@@ -260,8 +250,8 @@ class Run:
 
     def add_data_sets(self, target: Any, details: dict[str, Any]) -> None:
         product = self._product(target)
-        _only(details, "DataSets")
-        arns = [_text(entry, "Arn") for entry in _entries(details, "DataSets")]
+        only(details, "DataSets")
+        arns = [text_of(entry, "Arn") for entry in entries_of(details, "DataSets")]
         if len(set(arns)) != len(arns):
             raise ChangeRefused("DATA_SET_DUPLICATE_PROVIDED", "A data set is named twice in DataSets.")
         with transaction.atomic():
@@ -277,8 +267,8 @@ class Run:
         back, such as one from before the product, is published by this.
         """
         product = self._product(target)
-        _only(details, "DataSetArn", "RevisionArns")
-        data_set = self._data_set(_text(details, "DataSetArn"))
+        only(details, "DataSetArn", "RevisionArns")
+        data_set = self._data_set(text_of(details, "DataSetArn"))
         arns = details.get("RevisionArns")
         if (
             not isinstance(arns, list)
@@ -303,7 +293,7 @@ class Run:
 
     def release_product(self, target: Any, details: dict[str, Any]) -> None:
         product = self._product(target)
-        _only(details)
+        only(details)
         with transaction.atomic():
             self._complete(product, target)
             products.publish_product(product=product, actor=self.actor, at=self.at)
@@ -326,15 +316,15 @@ class Run:
 
     def restrict_product(self, target: Any, details: dict[str, Any]) -> None:
         product = self._product(target)
-        _only(details)
+        only(details)
         if Product.objects.get(pk=product.pk).state == ProductState.DRAFT:
             raise ChangeRefused("INVALID_INPUT", "This product was never released.")
         with transaction.atomic():
             products.unpublish_product(product=product, actor=self.actor, at=self.at)
 
     def update_visibility(self, target: Any, details: dict[str, Any]) -> None:
-        _only(details, "TargetVisibility")
-        visibility = _text(details, "TargetVisibility")
+        only(details, "TargetVisibility")
+        visibility = text_of(details, "TargetVisibility")
         if visibility == "Public":
             self.release_product(target, {})
         elif visibility == "Restricted":
@@ -345,7 +335,7 @@ class Run:
     # --- offers -----------------------------------------------------------------------------------------------------
     def create_offer(self, target: Any, details: dict[str, Any]) -> None:
         """Take up the public offer of a product that is not in the catalogue yet: each product has exactly one."""
-        _only(details, "ProductId", "Name", "Description")
+        only(details, "ProductId", "Name", "Description")
         taken = [t for t in self._targets.values() if isinstance(t, _OfferOf) and t is not target]
         if any(other.row is None and other.product == target.product for other in taken):
             raise ChangeRefused("INVALID_INPUT", "A product has one public offer; another change creates it already.")
@@ -360,13 +350,13 @@ class Run:
             self._name_offer(target, named)
 
     def update_offer_information(self, target: Any, details: dict[str, Any]) -> None:
-        _only(details, "Name", "Description")
+        only(details, "Name", "Description")
         if not details:
             raise ChangeRefused("INVALID_INPUT", "Give Name, Description or both.")
         self._name_offer(target, details)
 
     def _name_offer(self, target: _OfferOf, details: dict[str, Any]) -> None:
-        texts = {member: _text(details, member) for member in details}
+        texts = {member: text_of(details, member) for member in details}
         product = target.product
         if isinstance(product, _NewProduct) and product.row is None:
             product.offer |= texts
@@ -379,7 +369,7 @@ class Run:
         offers.update_offer(offer=offer, name=name, description=description, actor=self.actor, at=self.at)
 
     def update_legal_terms(self, target: Any, details: dict[str, Any]) -> None:
-        terms = _terms(details)
+        terms = terms_of(details)
         product = target.product
         if isinstance(product, _NewProduct) and product.row is None:
             product.terms = terms
@@ -391,7 +381,7 @@ class Run:
 
     def release_offer(self, target: Any, details: dict[str, Any]) -> None:
         """Find the offer. It is in force as long as its product is in the catalogue, so that nothing else is to be done."""
-        _only(details)
+        only(details)
         self._offer_row(target)
 
     # --- what ARNs name ---------------------------------------------------------------------------------------------
@@ -465,66 +455,3 @@ CHANGES: dict[tuple[str, str], ChangeType] = {
     (OFFER, "UpdateLegalTerms"): ChangeType(Run.update_legal_terms),
     (OFFER, "ReleaseOffer"): ChangeType(Run.release_offer),
 }
-
-
-def _only(details: dict[str, Any], *members: str) -> None:
-    unknown = sorted(set(details) - set(members))
-    if unknown:
-        known = f"known are {', '.join(members)}" if members else "there are none"
-        raise ChangeRefused("INVALID_INPUT", f"Details have no members {', '.join(unknown)[:500]}; {known}.")
-
-
-def _text(details: Any, member: str) -> str:
-    value = details.get(member, "") if isinstance(details, dict) else None
-    if not isinstance(value, str):
-        raise ChangeRefused("INVALID_INPUT", f"{member} must be a text.")
-    return value
-
-
-def _entries(details: dict[str, Any], member: str) -> list[dict[str, Any]]:
-    value = details.get(member)
-    if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
-        raise ChangeRefused("INVALID_INPUT", f"{member} must be a list of one object or more.")
-    return value
-
-
-def _information(details: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a product that the document of UpdateInformation or CreateProduct gives."""
-    _only(details, *_TEXTS, "Categories", "Dictionary")
-    found: dict[str, Any] = {
-        field_name: _text(details, member) for member, field_name in _TEXTS.items() if member in details
-    }
-    if "Categories" in details:
-        categories = details["Categories"]
-        if not isinstance(categories, list) or len(categories) != 1 or not isinstance(categories[0], str):
-            raise ChangeRefused("INVALID_INPUT", "Categories must be a list of one category.")
-        found["category"] = categories[0]
-    if "Dictionary" in details:
-        rows = details["Dictionary"]
-        if not isinstance(rows, list):
-            raise ChangeRefused("INVALID_INPUT", "Dictionary must be a list of objects with Column, Type and Meaning.")
-        found["dictionary"] = [
-            {name.lower(): _text(row, name) for name in ("Column", "Type", "Meaning")} for row in rows
-        ]
-    return found
-
-
-def _terms(details: dict[str, Any]) -> str:
-    """Return the text of the document of UpdateLegalTerms.
-
-    AWS takes the address of a document or the version of a contract of its own; here the text itself is given, which is
-    what subscribers accept, and which therefore may not change behind an address.
-    """
-    _only(details, "Terms")
-    form = '{"Terms": [{"Type": "LegalTerm", "Documents": [{"Type": "CustomDsa", "Content": "The text."}]}]}'
-    wrong = ChangeRefused("INVALID_INPUT", f"Give the text of one document: {form}")
-    terms = _entries(details, "Terms")
-    if len(terms) != 1 or terms[0].get("Type") != "LegalTerm":
-        raise wrong
-    documents = terms[0].get("Documents")
-    if not isinstance(documents, list) or len(documents) != 1 or not isinstance(documents[0], dict):
-        raise wrong
-    content = _text(documents[0], "Content")
-    if documents[0].get("Type") not in {"CustomDsa", "CustomEula"} or not content.strip():
-        raise wrong
-    return content

@@ -11,12 +11,13 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from marketplace.core import brand, contrast, scopes, storage
+from marketplace.core import brand, contrast, scopes
 from marketplace.core.actors import SYSTEM
 from marketplace.core.models import Organization, SiteSettings, User, WorkerHeartbeat, WorkItem
 from marketplace.core.operations import publishers, site
 from marketplace.core.operations.credentials import create_api_token
 from marketplace.core.operations.users import make_operator
+from marketplace.core.storage import places
 from publishers.models import Product
 from publishers.operations.data_sets import create_data_set
 from tests.conftest import actor_of, make_member
@@ -343,12 +344,12 @@ def test_health_is_asked_for_anew_while_the_page_is_looked_at(desk):
 
 
 def test_health_says_what_does_not_answer(desk, settings):
-    storage._probe_client.cache_clear()
+    places._probe_client.cache_clear()
     settings.S3_ENDPOINT_URL = "http://127.0.0.1:9"
     try:
         shown = desk.get("/operate/health")
     finally:
-        storage._probe_client.cache_clear()
+        places._probe_client.cache_clear()
     assert shown.status_code == 200
     assert shown.context["health"].store is None
     assert shown.context["health"].database is not None

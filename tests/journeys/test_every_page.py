@@ -310,9 +310,8 @@ def test_every_page_is_accessible_and_fits(world, exchange, visitor, who, paths)
             page.emulate_media(color_scheme=theme)
             for width in (1440, 390):
                 page.set_viewport_size({"width": width, "height": 900})
-                if (
-                    width == 1440
-                ):  # loaded anew for the theme: Chromium forgets a colour here and there when it only changes
+                # loaded anew for the theme: Chromium forgets a colour here and there when it only changes
+                if width == 1440:
                     answer = page.goto(exchange.url + path.format(**ids))
                     assert answer.status == (404 if path == "/nothing-here" else 200), path
                     if theme == "light":

@@ -1,4 +1,4 @@
-"""The gateway to object stores: our vault, and the buckets that organizations connect. Only this module imports boto3."""
+"""A bucket of an S3-compatible store: how its objects are read, written, copied and signed for."""
 
 import base64
 import hashlib
@@ -6,20 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from threading import BoundedSemaphore, Lock
-from time import monotonic
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
-from django.conf import settings
+from botocore.exceptions import BotoCoreError, ClientError
 
-from marketplace.core import crypto, egress
-from marketplace.core.errors import Invalid
-from marketplace.core.models import StorageConnection
+from marketplace.core import egress
+from marketplace.core.storage.faults import StorageFault, explain
 
 MIB = 1024 * 1024
 #: One GET read, and one part of a streamed upload.
@@ -29,29 +26,12 @@ PART = 16 * MIB
 COPY_LIMIT = 5 * 10**9
 COPY_PART = 256 * MIB
 PRESIGNED_S = 300
-#: A small object of ours that is read to see whether the vault works.
-PROBE_KEY = "health/probe"
-#: Another one, which is written each time: for telling an operator how quick the vault is.
-TIMED_KEY = "health/timed"
 #: Streams of more than one chunk at a time in this process. Each holds a part, so this bounds the memory of a worker
 #: whatever its jobs move; smaller objects pass beside them.
 LARGE_STREAMS = 4
 
 _client_lock = Lock()
 _large_streams = BoundedSemaphore(LARGE_STREAMS)
-
-
-class StorageFault(Exception):
-    """An object store did not do what was asked; `cause` is one word, the text is a sentence for people."""
-
-    def __init__(self, cause: str, sentence: str) -> None:
-        self.cause = cause
-        super().__init__(sentence)
-
-    @property
-    def is_temporary(self) -> bool:
-        """Return True when trying again later may help."""
-        return self.cause in {"unreachable", "busy"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +76,7 @@ def _session() -> boto3.session.Session:
     return boto3.session.Session()
 
 
-def _s3_client(*, endpoint_url: str, region: str, access_key_id: str, secret: str, **config: Any) -> Any:
+def s3_client(*, endpoint_url: str, region: str, access_key_id: str, secret: str, **config: Any) -> Any:
     """Return a client that never looks into the environment of the machine for a proxy or for credentials.
 
     One session for all: it keeps the parsed service model, without which a client takes 25 times as long to make. Its
@@ -111,39 +91,6 @@ def _s3_client(*, endpoint_url: str, region: str, access_key_id: str, secret: st
             aws_secret_access_key=secret,
             config=Config(signature_version="s3v4", s3={"addressing_style": "path"}, proxies={}, **config),
         )
-
-
-def explain(error: Exception, *, bucket: str, endpoint: str) -> StorageFault:
-    """Return the fault with a sentence that says what is wrong and what to do."""
-    host = urlsplit(endpoint).netloc
-    reason = getattr(error, "kwargs", {}).get("error", error)  # botocore wraps what was raised below it
-    if isinstance(reason, egress.AddressRefused):
-        return StorageFault("refused", reason.message)
-    if isinstance(error, EndpointConnectionError) or not isinstance(error, ClientError):
-        return StorageFault(
-            "unreachable", f"The endpoint {host} cannot be reached. Check the URL and that the store is running."
-        )
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code == "NoSuchBucket":
-        return StorageFault(
-            "no_bucket", f"The bucket {bucket} does not exist at {host}. Create it, or correct its name."
-        )
-    if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
-        return StorageFault("no_object", f"The object does not exist in the bucket {bucket}.")
-    if code == "InvalidAccessKeyId":
-        return StorageFault("unauthorized", f"{host} does not know this access key id. Check it, or make a new key.")
-    if code == "SignatureDoesNotMatch":
-        return StorageFault("unauthorized", f"{host} refused the signature: the secret access key is wrong.")
-    if status in {401, 403}:
-        return StorageFault(
-            "unauthorized", f"The key may not do this in the bucket {bucket}. Allow it to put, get and delete objects."
-        )
-    if status in {412, 409}:
-        return StorageFault("exists", f"The object exists already in the bucket {bucket}.")
-    if status >= 500 or status == 429 or code in {"SlowDown", "RequestTimeout"}:
-        return StorageFault("busy", f"{host} is busy ({code or status}).")
-    return StorageFault("rejected", f"{host} refused the request: {code or status}.")
 
 
 def _at_rest(encryption: str) -> dict[str, str]:
@@ -169,7 +116,7 @@ class Bucket:
         self.name = name
         self.is_ours = is_ours
         self.part_bytes = part
-        client = _s3_client(
+        client = s3_client(
             endpoint_url=self.endpoint_url,
             region=region,
             access_key_id=access_key_id,
@@ -478,114 +425,3 @@ class Bucket:
     def presign_put(self, key: str, *, md5: str, seconds: int = 3600) -> str:
         """Return a URL to put one object whose Content-MD5 (base64) is fixed by the signature."""
         return self._presign("put_object", {"Key": key, "ContentMD5": md5}, seconds)
-
-
-def own_bucket(name: str, *, for_browsers: bool = False) -> Bucket:
-    """Return a bucket of ours; for_browsers: under the host name that they see, which presigned URLs are bound to."""
-    return Bucket(
-        endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL if for_browsers else settings.S3_ENDPOINT_URL,
-        region=settings.S3_REGION,
-        name=name,
-        access_key_id=settings.S3_ACCESS_KEY_ID,
-        secret=settings.S3_SECRET_ACCESS_KEY,
-        is_ours=True,
-    )
-
-
-@lru_cache(maxsize=1)
-def vault() -> Bucket:
-    """Return the bucket that holds every asset under our keys."""
-    return own_bucket(settings.S3_VAULT_BUCKET)
-
-
-@lru_cache(maxsize=1)
-def _probe_client() -> Any:
-    return _s3_client(
-        endpoint_url=settings.S3_ENDPOINT_URL,
-        region=settings.S3_REGION,
-        access_key_id=settings.S3_ACCESS_KEY_ID,
-        secret=settings.S3_SECRET_ACCESS_KEY,
-        connect_timeout=1,
-        read_timeout=2,
-        retries={"total_max_attempts": 1},
-    )
-
-
-def probe_vault() -> None:
-    """Raise unless the vault gives an object back within about 2 s; no retries, since a probe is asked again.
-
-    A store that has just been restarted answers for its buckets long before it finds the bytes of an object.
-    """
-    client, probe = _probe_client(), {"Bucket": settings.S3_VAULT_BUCKET, "Key": PROBE_KEY}
-    try:
-        client.get_object(**probe)["Body"].read()
-    except client.exceptions.NoSuchKey:
-        client.put_object(Body=b"ready", **probe)
-
-
-def time_vault() -> tuple[float, float]:
-    """Write a small object of ours and read it back; return the seconds that each took. Raises what went wrong, within 4 s."""
-    client, probe = _probe_client(), {"Bucket": settings.S3_VAULT_BUCKET, "Key": TIMED_KEY}
-    started = monotonic()
-    client.put_object(Body=b"timed", **probe)
-    written = monotonic()
-    client.get_object(**probe)["Body"].read()
-    return written - started, monotonic() - written
-
-
-@lru_cache(maxsize=1)
-def public_vault() -> Bucket:
-    """Return the vault as browsers and subscribers see it."""
-    return own_bucket(settings.S3_VAULT_BUCKET, for_browsers=True)
-
-
-def sealing_place(connection: StorageConnection) -> dict[str, str]:
-    """Return the place that a connection's secret is sealed for."""
-    return {
-        "table": "core_storageconnection",
-        "column": "secret",
-        "row": connection.pk,
-        "organization": connection.organization_id,
-    }
-
-
-def bucket_of(connection: StorageConnection) -> Bucket:
-    """Return the bucket of a connection under the organization's own key, behind the egress gate."""
-    return Bucket(
-        endpoint_url=connection.endpoint_url,
-        region=connection.region,
-        name=connection.bucket,
-        access_key_id=connection.access_key_id,
-        secret=crypto.unseal(bytes(connection.sealed_secret), **sealing_place(connection)),
-        is_ours=False,
-    )
-
-
-def as_operator(bucket: Bucket) -> Bucket:
-    """Return the same bucket under our own key, for server-side copies out of the vault within our own store.
-
-    Only for a bucket whose owner has just proved, with the owner's own key, the right to write there.
-    """
-    if bucket.endpoint_url != settings.S3_ENDPOINT_URL.rstrip("/"):
-        raise ValueError("Only buckets of our own store can be written under our key.")
-    return Bucket(
-        endpoint_url=settings.S3_ENDPOINT_URL,
-        region=settings.S3_REGION,
-        name=bucket.name,
-        access_key_id=settings.S3_ACCESS_KEY_ID,
-        secret=settings.S3_SECRET_ACCESS_KEY,
-        is_ours=True,
-    )
-
-
-def _place_of(endpoint_url: str) -> tuple[str, int]:
-    """Return (host, port) in one spelling, however the URL spells them."""
-    parts = urlsplit(endpoint_url)
-    return (parts.hostname or "").rstrip("."), parts.port or {"http": 80}.get(parts.scheme, 443)
-
-
-def refuse_own_bucket(*, endpoint_url: str, bucket: str) -> None:
-    """Raise Invalid for the buckets of the exchange itself."""
-    ours = {_place_of(settings.S3_ENDPOINT_URL), _place_of(settings.S3_PUBLIC_ENDPOINT_URL)}
-    if _place_of(endpoint_url) in ours and bucket in {settings.S3_VAULT_BUCKET, settings.S3_MEDIA_BUCKET}:
-        raise Invalid("This bucket belongs to the exchange itself. Choose one of your own.", field="bucket")
